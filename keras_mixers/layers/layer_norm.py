@@ -1,0 +1,50 @@
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_mixers import checks
+
+
+@keras.saving.register_keras_serializable(package="keras_mixers")
+class LayerNorm(keras.layers.Layer):
+    """Normalises the last axis to mean 0 and variance 1, then scales and shifts it.
+
+    The values are those of `keras.layers.LayerNormalization`. It is spelled with `d * d` because
+    TFLite can quantise that to integers; the stock layer leaves islands of floats. Half precision
+    is normalised in float32.
+
+    Input and output: (..., C).
+
+    Args:
+        epsilon: added to the variance. The references use 1e-6 (MLP-Mixer) and 1e-5 (T2T-ViT).
+
+    Example:
+
+    >>> x = keras.ops.convert_to_tensor([[1.0, 3.0]])
+    >>> keras.ops.convert_to_numpy(LayerNorm(epsilon=0.0)(x)).tolist()
+    [[-1.0, 1.0]]
+
+    Reference: Ba et al., https://arxiv.org/abs/1607.06450.
+    """
+
+    def __init__(self, epsilon: float = 1e-6, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+        self.supports_masking = True
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        channels = (checks.known("LayerNorm", "the last axis", input_shape[-1]),)
+        self.gamma = self.add_weight(shape=channels, initializer="ones", name="gamma")
+        self.beta = self.add_weight(shape=channels, initializer="zeros", name="beta")
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        wide = keras.backend.result_type(self.compute_dtype, "float32")
+        x = ops.cast(inputs, wide)
+        d = x - ops.mean(x, axis=-1, keepdims=True)
+        scale = ops.rsqrt(ops.mean(d * d, axis=-1, keepdims=True) + self.epsilon)
+        x = d * scale * ops.cast(self.gamma, wide) + ops.cast(self.beta, wide)
+        return ops.cast(x, self.compute_dtype)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "epsilon": self.epsilon}

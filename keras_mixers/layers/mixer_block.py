@@ -1,0 +1,94 @@
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_mixers import checks
+from keras_mixers.layers.activations import Activation, get_activation, serialize_activation
+from keras_mixers.layers.drop_path import DropPath
+from keras_mixers.layers.layer_norm import LayerNorm
+from keras_mixers.layers.mlp import MLP
+
+EPSILON = 1e-6
+
+
+@keras.saving.register_keras_serializable(package="keras_mixers")
+class MixerBlock(keras.layers.Layer):
+    """Mixes tokens with one MLP and channels with another, each normalised and residual.
+
+    `x = x + MLP(LN(x).T).T`, then `x = x + MLP(LN(x))`. The token MLP's weights depend on the
+    number of tokens N, so a block takes the N that it was built with and no other.
+
+    Input and output: (B, N, C).
+
+    Args:
+        tokens_mlp_dim: width of the MLP over tokens.
+        channels_mlp_dim: width of the MLP over channels.
+        activation: `"gelu"`, `"gelu_tanh"`, a Keras activation's name, or a callable.
+        drop_rate: dropout in both MLPs, from 0 to below 1.
+        drop_path_rate: probability of dropping a sample's residual branch, from 0 to below 1.
+
+    Raises:
+        ValueError: if an argument is out of its range, or the input has another N or C.
+
+    Example:
+
+    >>> tuple(MixerBlock(tokens_mlp_dim=8, channels_mlp_dim=16)(keras.ops.ones((1, 4, 6))).shape)
+    (1, 4, 6)
+
+    Reference: Tolstikhin et al., https://arxiv.org/abs/2105.01601, and their
+    `vit_jax/models_mixer.py`.
+    """
+
+    def __init__(
+        self,
+        tokens_mlp_dim: int,
+        channels_mlp_dim: int,
+        activation: Activation = "gelu",
+        drop_rate: float = 0.0,
+        drop_path_rate: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.tokens_mlp_dim = checks.integer("tokens_mlp_dim", tokens_mlp_dim)
+        self.channels_mlp_dim = checks.integer("channels_mlp_dim", channels_mlp_dim)
+        self.activation = get_activation(activation)
+        self.drop_rate = checks.rate("drop_rate", drop_rate)
+        self.drop_path_rate = checks.rate("drop_path_rate", drop_path_rate)
+        shared = {"dtype": self.dtype_policy}
+        mlp = {"activation": self.activation, "drop_rate": self.drop_rate, **shared}
+        self.token_norm = LayerNorm(EPSILON, name="token_norm", **shared)
+        self.token_mlp = MLP(self.tokens_mlp_dim, name="token_mlp", **mlp)
+        self.channel_norm = LayerNorm(EPSILON, name="channel_norm", **shared)
+        self.channel_mlp = MLP(self.channels_mlp_dim, name="channel_mlp", **mlp)
+        self.drop_path = DropPath(self.drop_path_rate, **shared)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        checks.rank("MixerBlock", input_shape, "(B, N, C)")
+        tokens = checks.known("MixerBlock", "the number of tokens", input_shape[1])
+        channels = checks.known("MixerBlock", "the channels", input_shape[2])
+        self.input_spec = keras.layers.InputSpec(ndim=3, axes={1: tokens, 2: channels})
+        self.token_norm.build(input_shape)
+        self.token_mlp.build((None, channels, tokens))
+        self.channel_norm.build(input_shape)
+        self.channel_mlp.build(input_shape)
+
+    def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        y = ops.transpose(self.token_norm(inputs), (0, 2, 1))
+        y = ops.transpose(self.token_mlp(y, training=training), (0, 2, 1))
+        x = inputs + self.drop_path(y, training=training)
+        y = self.channel_mlp(self.channel_norm(x), training=training)
+        return x + self.drop_path(y, training=training)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "tokens_mlp_dim": self.tokens_mlp_dim,
+            "channels_mlp_dim": self.channels_mlp_dim,
+            "activation": serialize_activation(self.activation),
+            "drop_rate": self.drop_rate,
+            "drop_path_rate": self.drop_path_rate,
+        }

@@ -1,0 +1,63 @@
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_mixers import checks
+
+
+def sinusoidal_table(tokens: int, channels: int) -> np.ndarray:
+    """Return the table (tokens, channels) of sines (even channels) and cosines (odd), float64.
+
+    >>> sinusoidal_table(2, 4)[0].tolist()
+    [0.0, 1.0, 0.0, 1.0]
+    """
+    channel = np.arange(channels)
+    angle = np.arange(tokens)[:, None] / 10000 ** (2 * (channel // 2) / channels)
+    return np.where(channel % 2 == 0, np.sin(angle), np.cos(angle))
+
+
+@keras.saving.register_keras_serializable(package="keras_mixers")
+class SinusoidalPosition(keras.layers.Layer):
+    """Adds to each token the sines and cosines of its index, a fixed table.
+
+    The table is computed for the number of tokens that the layer is built with, and kept as a
+    weight that is not trained, because released checkpoints hold it.
+
+    Input and output: (B, N, C). The class token, if there is one, has index 0.
+
+    Raises:
+        ValueError: if N is unknown when the layer is built, or another N comes later.
+
+    Example:
+
+    >>> x = SinusoidalPosition()(keras.ops.zeros((1, 3, 2)))
+    >>> keras.ops.convert_to_numpy(x)[0, 0].tolist()
+    [0.0, 1.0]
+
+    Reference: Vaswani et al., https://arxiv.org/abs/1706.03762; T2T-ViT's
+    `get_sinusoid_encoding`.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        checks.rank("SinusoidalPosition", input_shape, "(B, N, C)")
+        tokens = checks.known("SinusoidalPosition", "the number of tokens", input_shape[1])
+        channels = checks.known("SinusoidalPosition", "the channels", input_shape[2])
+        self.input_spec = keras.layers.InputSpec(ndim=3, axes={1: tokens, 2: channels})
+        self.table = self.add_weight(
+            shape=(1, tokens, channels),
+            initializer=lambda shape, dtype: ops.cast(sinusoidal_table(*shape[1:])[None], dtype),
+            trainable=False,
+            name="table",
+        )
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        return inputs + ops.cast(self.table, inputs.dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape

@@ -1,0 +1,83 @@
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_mixers import checks
+from keras_mixers.layers.initializers import transformer_normal
+from keras_mixers.layers.layer_norm import LayerNorm
+from keras_mixers.layers.mlp import MLP
+
+EPSILON = 1e-5
+
+
+@keras.saving.register_keras_serializable(package="keras_mixers")
+class TokenTransformer(keras.layers.Layer):
+    """Attention with one head that narrows the long tokens of a soft split to `hidden_dim`.
+
+    The input has another width than the output, so the residual is around the values: with
+    q, k, v of LN(x), `y = v + proj(softmax(q k' / sqrt(C)) v)`, then `y = y + MLP(LN(y))`. The
+    scale is that of the input's C channels, not of the head's.
+
+    Input: (B, N, C). Output: (B, N, hidden_dim). A mask (B, N) hides the tokens that are False
+    from all others.
+
+    Args:
+        hidden_dim: width of queries, keys, values, MLP and output.
+
+    Raises:
+        ValueError: if `hidden_dim` is not a positive integer.
+
+    Example:
+
+    >>> tuple(TokenTransformer(hidden_dim=64)(keras.ops.ones((1, 16, 147))).shape)
+    (1, 16, 64)
+
+    Reference: Yuan et al., https://arxiv.org/abs/2101.11986, `models/token_transformer.py`.
+    """
+
+    def __init__(self, hidden_dim: int = 64, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.hidden_dim = checks.integer("hidden_dim", hidden_dim)
+        self.supports_masking = True
+        shared = {"dtype": self.dtype_policy}
+        self.attention_norm = LayerNorm(EPSILON, name="attention_norm", **shared)
+        self.qkv = keras.layers.Dense(
+            3 * self.hidden_dim,
+            use_bias=False,
+            kernel_initializer=transformer_normal(),
+            name="qkv",
+            **shared,
+        )
+        self.projection = keras.layers.Dense(
+            self.hidden_dim, kernel_initializer=transformer_normal(), name="projection", **shared
+        )
+        self.mlp_norm = LayerNorm(EPSILON, name="mlp_norm", **shared)
+        self.mlp = MLP(
+            self.hidden_dim, kernel_initializer=transformer_normal(), name="mlp", **shared
+        )
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        checks.rank("TokenTransformer", input_shape, "(B, N, C)")
+        self.attention_norm.build(input_shape)
+        self.qkv.build(input_shape)
+        for layer in (self.projection, self.mlp_norm, self.mlp):
+            layer.build(self.compute_output_shape(input_shape))
+
+    def call(
+        self, inputs: keras.KerasTensor, mask: keras.KerasTensor | None = None
+    ) -> keras.KerasTensor:
+        x = self.attention_norm(inputs)
+        query, key, value = ops.split(self.qkv(x), 3, axis=-1)
+        if mask is not None:
+            mask = ops.cast(mask, "bool")[:, None, None, :]
+        one_head = (ops.expand_dims(part, 2) for part in (query, key, value))
+        y = ops.dot_product_attention(*one_head, mask=mask, scale=inputs.shape[-1] ** -0.5)
+        y = value + self.projection(ops.squeeze(y, 2))
+        return y + self.mlp(self.mlp_norm(y))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (*input_shape[:-1], self.hidden_dim)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "hidden_dim": self.hidden_dim}

@@ -1,0 +1,124 @@
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_mixers import checks
+from keras_mixers.layers.activations import Activation, get_activation, serialize_activation
+from keras_mixers.layers.drop_path import DropPath
+from keras_mixers.layers.initializers import transformer_normal
+from keras_mixers.layers.layer_norm import LayerNorm
+from keras_mixers.layers.mlp import MLP
+from keras_mixers.layers.shapes import with_batch
+
+EPSILON = 1e-5
+
+
+@keras.saving.register_keras_serializable(package="keras_mixers")
+class TransformerBlock(keras.layers.Layer):
+    """Self-attention, then an MLP, each normalised before and residual around.
+
+    `x = x + attention(LN(x))`, then `x = x + MLP(LN(x))`. Queries, keys and values have no bias.
+
+    Input and output: (B, N, C). A mask (B, N) hides the tokens that are False from all others.
+
+    Args:
+        num_heads: attention heads; they share the C channels evenly.
+        mlp_ratio: width of the MLP, as a multiple of C.
+        activation: `"gelu"`, `"gelu_tanh"`, a Keras activation's name, or a callable.
+        drop_rate: dropout after the attention and in the MLP, from 0 to below 1.
+        drop_path_rate: probability of dropping a sample's residual branch, from 0 to below 1.
+
+    Raises:
+        ValueError: if an argument is out of its range, or `num_heads` does not divide C.
+
+    Example:
+
+    >>> tuple(TransformerBlock(num_heads=2)(keras.ops.ones((1, 5, 8))).shape)
+    (1, 5, 8)
+
+    Reference: Yuan et al., https://arxiv.org/abs/2101.11986, `models/transformer_block.py`.
+    """
+
+    def __init__(
+        self,
+        num_heads: int,
+        mlp_ratio: float = 3.0,
+        activation: Activation = "gelu",
+        drop_rate: float = 0.0,
+        drop_path_rate: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.num_heads = checks.integer("num_heads", num_heads)
+        self.mlp_ratio = checks.positive("mlp_ratio", mlp_ratio)
+        self.activation = get_activation(activation)
+        self.drop_rate = checks.rate("drop_rate", drop_rate)
+        self.drop_path_rate = checks.rate("drop_path_rate", drop_path_rate)
+        self.supports_masking = True
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        checks.rank("TransformerBlock", input_shape, "(B, N, C)")
+        channels = checks.known("TransformerBlock", "the channels", input_shape[-1])
+        checks.heads(self.num_heads, channels)
+        shared = {"dtype": self.dtype_policy}
+        self.attention_norm = LayerNorm(EPSILON, name="attention_norm", **shared)
+        self.qkv = keras.layers.Dense(
+            3 * channels,
+            use_bias=False,
+            kernel_initializer=transformer_normal(),
+            name="qkv",
+            **shared,
+        )
+        self.projection = keras.layers.Dense(
+            channels, kernel_initializer=transformer_normal(), name="projection", **shared
+        )
+        self.dropout = keras.layers.Dropout(self.drop_rate, **shared)
+        self.mlp_norm = LayerNorm(EPSILON, name="mlp_norm", **shared)
+        self.mlp = MLP(
+            int(channels * self.mlp_ratio),
+            self.activation,
+            self.drop_rate,
+            transformer_normal(),
+            name="mlp",
+            **shared,
+        )
+        self.drop_path = DropPath(self.drop_path_rate, **shared)
+        for layer in (self.attention_norm, self.qkv, self.projection, self.mlp_norm, self.mlp):
+            layer.build(input_shape)
+
+    def _attention(self, x: keras.KerasTensor, mask: keras.KerasTensor | None) -> keras.KerasTensor:
+        tokens, channels = x.shape[1:]
+        heads = (self.num_heads, channels // self.num_heads)
+        query, key, value = (
+            with_batch(part, (tokens, *heads), like=x)
+            for part in ops.split(self.qkv(x), 3, axis=-1)
+        )
+        if mask is not None:
+            mask = ops.cast(mask, "bool")[:, None, None, :]
+        y = ops.dot_product_attention(query, key, value, mask=mask)
+        return self.projection(with_batch(y, (tokens, channels), like=x))
+
+    def call(
+        self,
+        inputs: keras.KerasTensor,
+        mask: keras.KerasTensor | None = None,
+        training: bool = False,
+    ) -> keras.KerasTensor:
+        y = self.dropout(self._attention(self.attention_norm(inputs), mask), training=training)
+        x = inputs + self.drop_path(y, training=training)
+        y = self.mlp(self.mlp_norm(x), training=training)
+        return x + self.drop_path(y, training=training)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "mlp_ratio": self.mlp_ratio,
+            "activation": serialize_activation(self.activation),
+            "drop_rate": self.drop_rate,
+            "drop_path_rate": self.drop_path_rate,
+        }

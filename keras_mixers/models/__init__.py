@@ -1,0 +1,1 @@
+"""The three networks as functional models, and the tables of their variants."""

@@ -1,0 +1,128 @@
+"""What all model functions share: the input, the preprocessing, the top, the loading of weights."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+
+from keras_mixers import checks
+from keras_mixers.layers.activations import Activation, get_activation
+from keras_mixers.layers.precision import at_least_float32
+from keras_mixers.models.variant import Preprocessing
+
+InputShape = tuple[int | None, int | None, int]
+
+
+def image_input(
+    input_tensor: keras.KerasTensor | None, input_shape: Sequence[int | None]
+) -> keras.KerasTensor:
+    """Return the images (B, H, W, C): `input_tensor`, or a new input of `input_shape`.
+
+    Raises:
+        ValueError: if the shape is not (height, width, channels) of positive integers, where
+            height and width may be None, or the tensor is not of rank 4.
+    """
+    checks.channels_last()
+    if input_tensor is not None:
+        if not keras.utils.is_keras_tensor(input_tensor):
+            raise ValueError(
+                "input_tensor must be a symbolic Keras tensor such as keras.Input(...); received "
+                f"{type(input_tensor).__name__}."
+            )
+        checks.rank("input_tensor", input_tensor.shape, "(B, H, W, C)")
+        return input_tensor
+    if len(input_shape) != 3 or input_shape[2] is None:
+        raise ValueError(
+            "input_shape must be (height, width, channels), the channels known; received "
+            f"{tuple(input_shape)}."
+        )
+    for name, size in zip(("height", "width", "channels"), input_shape, strict=True):
+        if size is not None:
+            checks.integer(f"The {name} of input_shape", size)
+    return keras.Input(tuple(input_shape), name="images")
+
+
+def fixed_size(family: str, images: keras.KerasTensor) -> tuple[int, int]:
+    """Return height and width of `images`, or raise ValueError if one is unknown."""
+    height, width = images.shape[1:3]
+    if height is None or width is None:
+        raise ValueError(
+            f"{family} has weights for one image size, so height and width must be known; received "
+            f"input_shape={tuple(images.shape[1:])}. (ConvMixer takes any size.)"
+        )
+    return height, width
+
+
+def preprocess(images: keras.KerasTensor, preprocessing: Preprocessing) -> keras.KerasTensor:
+    """Turn pixels in [0, 255] into what the weights expect, in float32.
+
+    Images that have not 3 channels get the average of the three means and deviations.
+    """
+    mean, std = preprocessing.mean, preprocessing.std
+    channels = images.shape[-1]
+    if channels != 3:
+        mean, std = ((sum(values) / 3,) * channels for values in (mean, std))
+    return keras.layers.Normalization(
+        mean=[255 * value for value in mean],
+        variance=[(255 * value) ** 2 for value in std],
+        dtype=at_least_float32(None),
+        name="preprocessing",
+    )(images)
+
+
+def pool(x: keras.KerasTensor, pooling: str) -> keras.KerasTensor:
+    """Pool a map (B, H, W, C) or tokens (B, N, C) to (B, C), in float32 or wider."""
+    layers = {
+        ("avg", 3): keras.layers.GlobalAveragePooling1D,
+        ("avg", 4): keras.layers.GlobalAveragePooling2D,
+        ("max", 3): keras.layers.GlobalMaxPooling1D,
+        ("max", 4): keras.layers.GlobalMaxPooling2D,
+    }
+    if (pooling, len(x.shape)) not in layers:
+        raise ValueError(f"pooling must be None, 'avg' or 'max'; received {pooling!r}.")
+    return layers[pooling, len(x.shape)](dtype=at_least_float32(None), name=f"{pooling}_pool")(x)
+
+
+def classify(
+    features: keras.KerasTensor,
+    classes: int,
+    activation: Activation | None,
+    kernel_initializer: str | keras.initializers.Initializer,
+    bias_initializer: str | keras.initializers.Initializer = "zeros",
+) -> keras.KerasTensor:
+    """Map features (B, C) to scores (B, classes), in float32 or wider."""
+    policy = at_least_float32(None)
+    logits = keras.layers.Dense(
+        checks.integer("classes", classes),
+        kernel_initializer=kernel_initializer,
+        bias_initializer=bias_initializer,
+        dtype=policy,
+        name="head",
+    )(features)
+    if activation in (None, "linear"):
+        return logits
+    return keras.layers.Activation(get_activation(activation), dtype=policy, name="predictions")(
+        logits
+    )
+
+
+def finish(
+    images: keras.KerasTensor,
+    outputs: keras.KerasTensor,
+    weights: str | Path | None,
+    name: str,
+) -> keras.Model:
+    """Return the functional model from `images` to `outputs`, with `weights` loaded if given.
+
+    Raises:
+        ValueError: if the weights don't fit the model.
+        FileNotFoundError: if there is no such file.
+    """
+    inputs = keras.utils.get_source_inputs(images)
+    model = keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs, name=name)
+    if weights is not None:
+        # The one import upwards: the floor above reads files, and a model is all that it needs.
+        from keras_mixers.weights.load import load_weights
+
+        load_weights(model, weights)
+    return model

@@ -1,0 +1,96 @@
+"""ConvMixer: patches, and nothing but convolutions."""
+
+from pathlib import Path
+
+import keras
+
+from keras_mixers import checks
+from keras_mixers.layers.activations import Activation, get_activation
+from keras_mixers.layers.conv_mixer_block import BATCH_NORM, ConvMixerBlock
+from keras_mixers.layers.initializers import fan_in_uniform
+from keras_mixers.layers.patch_embed import PatchEmbed
+from keras_mixers.models import common
+from keras_mixers.models.variant import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+
+PREPROCESSING = Preprocessing(IMAGENET_MEAN, IMAGENET_STD, crop=0.96)
+
+
+def ConvMixer(
+    hidden_dim: int,
+    depth: int,
+    patch_size: int = 7,
+    kernel_size: int = 9,
+    activation: Activation = "gelu",
+    *,
+    include_top: bool = True,
+    include_preprocessing: bool = True,
+    weights: str | Path | None = None,
+    input_tensor: keras.KerasTensor | None = None,
+    input_shape: common.InputShape = (224, 224, 3),
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: Activation | None = "softmax",
+    name: str | None = None,
+) -> keras.Model:
+    """Build a ConvMixer: images (B, H, W, C) to class scores (B, classes).
+
+    A patch embedding, `depth` blocks of a depthwise and a pointwise convolution, the average over
+    all positions, and a linear classifier. Takes images of any height and width from one patch
+    up, unknown ones too (`input_shape=(None, None, 3)`); what is left of a last patch is dropped.
+
+    Args:
+        hidden_dim: channels of all layers.
+        depth: number of blocks.
+        patch_size: side of a patch, in pixels.
+        kernel_size: side of the depthwise kernels, in patches.
+        activation: `"gelu"`, `"gelu_tanh"`, a Keras activation's name, or a callable.
+        include_top: whether to classify; otherwise the model ends in the map
+            (B, H // patch_size, W // patch_size, hidden_dim), pooled as `pooling` says.
+        include_preprocessing: whether the first layer normalises pixels in [0, 255]; otherwise
+            images go to the patch embedding as they are.
+        weights: file with a released checkpoint or a Keras `.weights.h5`; None: initial weights.
+        input_tensor: a Keras tensor to use as the images.
+        input_shape: (height, width, channels); ignored if there is an `input_tensor`.
+        pooling: None, "avg" or "max"; only without top.
+        classes: number of classes; only with top.
+        classifier_activation: of the scores; None returns logits.
+        name: of the model.
+
+    Raises:
+        ValueError: if an argument is out of its range, or the weights don't fit.
+
+    Example:
+
+    >>> ConvMixer(256, 8, patch_size=2, kernel_size=5, classes=10, input_shape=(32, 32, 3)).output
+    <KerasTensor shape=(None, 10), dtype=float32, sparse=False, ragged=False, name=...>
+
+    Reference: Trockman and Kolter, "Patches Are All You Need?", https://arxiv.org/abs/2201.09792.
+    """
+    depth = checks.integer("depth", depth)
+    patch_size = checks.integer("patch_size", patch_size)
+    images = common.image_input(input_tensor, input_shape)
+    x = common.preprocess(images, PREPROCESSING) if include_preprocessing else images
+    fan_in = patch_size**2 * images.shape[-1]
+    x = PatchEmbed(
+        hidden_dim,
+        patch_size,
+        kernel_initializer=fan_in_uniform(fan_in),
+        bias_initializer=fan_in_uniform(fan_in),
+        name="patch_embed",
+    )(x)
+    x = keras.layers.Activation(get_activation(activation), name="patch_activation")(x)
+    x = keras.layers.BatchNormalization(name="patch_norm", **BATCH_NORM)(x)
+    for i in range(depth):
+        x = ConvMixerBlock(kernel_size, activation, name=f"block_{i}")(x)
+    if include_top:
+        x = common.pool(x, "avg")
+        x = common.classify(
+            x,
+            classes,
+            classifier_activation,
+            kernel_initializer=fan_in_uniform(hidden_dim),
+            bias_initializer=fan_in_uniform(hidden_dim),
+        )
+    elif pooling is not None:
+        x = common.pool(x, pooling)
+    return common.finish(images, x, weights, name or f"convmixer_{hidden_dim}_{depth}")

@@ -1,0 +1,139 @@
+"""T2T-ViT: tokens that gather their neighbours before a vision transformer sees them."""
+
+from pathlib import Path
+from typing import Literal
+
+import keras
+import numpy as np
+
+from keras_mixers import checks
+from keras_mixers.layers.activations import Activation
+from keras_mixers.layers.class_token import ClassToken
+from keras_mixers.layers.initializers import transformer_normal
+from keras_mixers.layers.layer_norm import LayerNorm
+from keras_mixers.layers.sinusoidal_position import SinusoidalPosition
+from keras_mixers.layers.soft_split import SoftSplit
+from keras_mixers.layers.token_performer import TokenPerformer
+from keras_mixers.layers.token_transformer import TokenTransformer
+from keras_mixers.layers.transformer_block import EPSILON, TransformerBlock
+from keras_mixers.models import common
+from keras_mixers.models.variant import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+
+PREPROCESSING = Preprocessing(IMAGENET_MEAN, IMAGENET_STD, crop=0.9)
+TOKEN_DIM = 64
+# (kernel_size, stride, padding) of the three soft splits. The paper's S = [3, 1, 1] is the overlap.
+SOFT_SPLITS = ((7, 4, 2), (3, 2, 1), (3, 2, 1))
+TOKEN_MIXERS = {"performer": TokenPerformer, "transformer": TokenTransformer}
+
+
+def T2TViT(
+    hidden_dim: int,
+    depth: int,
+    num_heads: int,
+    mlp_ratio: float = 3.0,
+    token_mixer: Literal["performer", "transformer"] = "performer",
+    drop_rate: float = 0.0,
+    drop_path_rate: float = 0.0,
+    *,
+    include_top: bool = True,
+    include_preprocessing: bool = True,
+    weights: str | Path | None = None,
+    input_tensor: keras.KerasTensor | None = None,
+    input_shape: common.InputShape = (224, 224, 3),
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: Activation | None = "softmax",
+    name: str | None = None,
+) -> keras.Model:
+    """Build a T2T-ViT: images (B, H, W, C) to class scores (B, classes).
+
+    Three soft splits, with attention of one head after the first two, turn the image into tokens
+    of overlapping patches; a class token and a fixed position table are added, `depth` transformer
+    blocks follow, and a linear classifier reads the normalised class token. Height and width may
+    be any that leave each soft split a patch, and are fixed when the model is built.
+
+    Args:
+        hidden_dim: channels of a token in the transformer blocks.
+        depth: number of transformer blocks.
+        num_heads: attention heads of a block; must divide `hidden_dim`.
+        mlp_ratio: width of a block's MLP, as a multiple of `hidden_dim`.
+        token_mixer: attention between the soft splits, "performer" (linear in the number of
+            tokens; the authors' default) or "transformer".
+        drop_rate: dropout after the position table and in the blocks, from 0 to below 1.
+        drop_path_rate: probability of dropping a sample's residual branch in the last block; it
+            grows linearly from 0 in the first.
+        include_top: whether to classify; otherwise the model ends in the normalised tokens
+            (B, 1 + N, hidden_dim), the class token first, pooled over the N others as `pooling`
+            says.
+        include_preprocessing: whether the first layer normalises pixels in [0, 255]; otherwise
+            images go to the first soft split as they are.
+        weights: file with a released checkpoint or a Keras `.weights.h5`; None: initial weights.
+        input_tensor: a Keras tensor to use as the images.
+        input_shape: (height, width, channels); ignored if there is an `input_tensor`.
+        pooling: None, "avg" or "max"; only without top.
+        classes: number of classes; only with top.
+        classifier_activation: of the scores; None returns logits.
+        name: of the model.
+
+    Raises:
+        ValueError: if an argument is out of its range, the image is too small, or the weights
+            don't fit.
+
+    Example:
+
+    >>> T2TViT(64, 2, num_heads=2, classes=10, input_shape=(64, 48, 3)).output.shape
+    (None, 10)
+
+    Reference: Yuan et al., https://arxiv.org/abs/2101.11986.
+    """
+    hidden_dim = checks.integer("hidden_dim", hidden_dim)
+    depth = checks.integer("depth", depth)
+    checks.heads(checks.integer("num_heads", num_heads), hidden_dim)
+    images = common.image_input(input_tensor, input_shape)
+    size = common.fixed_size("T2TViT", images)
+    x = common.preprocess(images, PREPROCESSING) if include_preprocessing else images
+    x = _tokens_to_token(x, size, token_mixer)
+    x = keras.layers.Dense(hidden_dim, kernel_initializer=transformer_normal(), name="patch_embed")(
+        x
+    )
+    x = ClassToken(name="class_token")(x)
+    x = SinusoidalPosition(name="position")(x)
+    x = keras.layers.Dropout(checks.rate("drop_rate", drop_rate), name="position_dropout")(x)
+    for i, drop_path in enumerate(
+        np.linspace(0, checks.rate("drop_path_rate", drop_path_rate), depth)
+    ):
+        x = TransformerBlock(
+            num_heads,
+            mlp_ratio,
+            drop_rate=drop_rate,
+            drop_path_rate=float(drop_path),
+            name=f"block_{i}",
+        )(x)
+    x = LayerNorm(EPSILON, name="norm")(x)
+    if include_top:
+        x = keras.layers.Cropping1D((0, x.shape[1] - 1), name="class_token_output")(x)
+        x = keras.layers.Flatten(name="flatten")(x)
+        x = common.classify(
+            x, classes, classifier_activation, kernel_initializer=transformer_normal()
+        )
+    elif pooling is not None:
+        x = common.pool(keras.layers.Cropping1D((1, 0), name="patch_tokens")(x), pooling)
+    return common.finish(images, x, weights, name or "t2t_vit")
+
+
+def _tokens_to_token(
+    x: keras.KerasTensor, size: tuple[int, int], token_mixer: str
+) -> keras.KerasTensor:
+    """Return the tokens (B, N, 9 * TOKEN_DIM) of the third soft split."""
+    if token_mixer not in TOKEN_MIXERS:
+        raise ValueError(
+            f"token_mixer must be 'performer' or 'transformer'; received {token_mixer!r}."
+        )
+    for i, (kernel_size, stride, padding) in enumerate(SOFT_SPLITS):
+        if i > 0:
+            x = TOKEN_MIXERS[token_mixer](TOKEN_DIM, name=f"token_mixer_{i - 1}")(x)
+            x = keras.layers.Reshape((*size, TOKEN_DIM), name=f"map_{i - 1}")(x)
+        split = SoftSplit(kernel_size, stride, padding, name=f"soft_split_{i}")
+        x = split(x)
+        size = split.grid(*size)
+    return x

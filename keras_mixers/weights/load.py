@@ -1,0 +1,140 @@
+"""Fills a model from a released checkpoint and accounts for every key and every weight."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_mixers.weights.checkpoint import Checkpoint, CheckpointError, read_checkpoint
+from keras_mixers.weights.mappings import LAYOUTS, Layout, Rule
+
+_HEAD = "head/"
+
+
+def load_checkpoint(model: keras.Model, path: str | Path) -> None:
+    """Load a released checkpoint into a model of this library.
+
+    Every key of the file must be used and every weight of the model filled; a model without top
+    ignores the file's head. If anything does not fit, the model stays as it was.
+
+    Args:
+        model: built by `ConvMixer`, `MLPMixer`, `T2TViT` or `create_model`.
+        path: a checkpoint of timm (`.safetensors`, `.pth`, `.bin`), of the ConvMixer authors
+            (`.pth.tar`), of Google's Mixer (`.npz`), or of the T2T-ViT authors (`.pth.tar`).
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        CheckpointError: a ValueError, if the file is damaged or does not fit the model; the message
+            names what is left over, missing or of another shape.
+        ImportError: if the file needs torch, which is not installed.
+
+    Example:
+
+    >>> model = keras_mixers.create_model("mixer_b16")  # doctest: +SKIP
+    >>> keras_mixers.load_checkpoint(model, "Mixer-B_16.npz")  # doctest: +SKIP
+    """
+    arrays = read_checkpoint(path)
+    source = Path(path).name
+    weights = {weight.path: weight for weight in model.weights}
+    layout = _choose_layout(model, weights, arrays, source)
+    rules = [rule for rule in layout.expand(_depth(weights)) if rule.weight in weights]
+    _check_names(layout, rules, weights, arrays, source)
+    values = {rule.weight: rule.transform(arrays[rule.key]) for rule in rules}
+    _check_shapes(rules, weights, values, source)
+    for name, value in values.items():
+        weights[name].assign(value)
+
+
+def load_weights(model: keras.Model, path: str | Path) -> None:
+    """Load a released checkpoint or a Keras `.weights.h5` file, as `load_checkpoint` does."""
+    if not str(path).endswith(".weights.h5"):
+        load_checkpoint(model, path)
+        return
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"There is no weights file {str(path)!r}.")
+    model.load_weights(path)
+
+
+def _depth(weights: Iterable[str]) -> int:
+    """Return how many blocks the model has."""
+    return len({name.split("/")[0] for name in weights if name.startswith("block_")})
+
+
+def _choose_layout(
+    model: keras.Model, weights: Iterable[str], arrays: Checkpoint, source: str
+) -> Layout:
+    """Return the layout that describes this model and shares most keys with this file."""
+    depth, names = _depth(weights), set(weights)
+    fitting = {
+        layout: {rule.key for rule in layout.expand(depth)}
+        for layout in LAYOUTS
+        if names <= {rule.weight for rule in layout.expand(depth)}
+    }
+    if not fitting:
+        raise CheckpointError(
+            f"The model {model.name!r} is not a ConvMixer, MLPMixer or T2TViT of keras_mixers as "
+            "their functions build them, so no released checkpoint fits it."
+        )
+    layout = max(fitting, key=lambda layout: len(fitting[layout] & set(arrays)))
+    if not fitting[layout] & (set(arrays) - {"head.weight", "head.bias"}):
+        raise CheckpointError(
+            f"{source} is a checkpoint of another architecture than the model {model.name!r}: it "
+            f"holds {_some(sorted(arrays))}; expected {_some(sorted(fitting[layout]))}."
+        )
+    return layout
+
+
+def _check_names(
+    layout: Layout,
+    rules: list[Rule],
+    weights: Iterable[str],
+    arrays: Checkpoint,
+    source: str,
+) -> None:
+    """Raise CheckpointError if a weight would stay empty or a key unused."""
+    headless = not any(name.startswith(_HEAD) for name in weights)
+    head = {
+        rule.key
+        for rule in layout.expand(_depth(weights))
+        if headless and rule.weight.startswith(_HEAD)
+    }
+    used = {rule.key for rule in rules}
+    missing = sorted(used - set(arrays))
+    unused = sorted(
+        key for key in set(arrays) - used - head if not key.endswith(layout.ignored or ("\0",))
+    )
+    if missing or unused:
+        problems = [f"lacks {_some(missing)}"] * bool(missing)
+        problems += [f"holds {_some(unused)}, which the model has no place for"] * bool(unused)
+        raise CheckpointError(f"{source} ({layout.name}) {' and '.join(problems)}.")
+
+
+def _check_shapes(
+    rules: list[Rule],
+    weights: dict[str, keras.Variable],
+    values: dict[str, np.ndarray],
+    source: str,
+) -> None:
+    """Raise CheckpointError if an array has another shape than its weight."""
+    wrong = [rule for rule in rules if values[rule.weight].shape != weights[rule.weight].shape]
+    if not wrong:
+        return
+    names = {rule.weight for rule in wrong}
+    if names <= {"head/kernel", "head/bias"}:
+        theirs, ours = (len(values["head/bias"]), weights["head/bias"].shape[0])
+        raise CheckpointError(
+            f"{source} has {theirs} classes, but the model has classes={ours}; build it with "
+            f"classes={theirs}, or with include_top=False to leave the head out."
+        )
+    shapes = [
+        f"{rule.key} has shape {values[rule.weight].shape}, expected {weights[rule.weight].shape}"
+        for rule in wrong
+    ]
+    raise CheckpointError(f"{source} is of another size than the model: {_some(shapes, '; ')}.")
+
+
+def _some(items: list[str], separator: str = ", ") -> str:
+    """Return the first items as text, and how many more there are."""
+    rest = f"{separator}and {len(items) - 3} more" if len(items) > 3 else ""
+    return separator.join(items[:3]) + rest
