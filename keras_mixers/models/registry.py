@@ -47,7 +47,7 @@ def model_info(name: str) -> Variant:
     21465806
     """
     if name not in _VARIANTS:
-        near = difflib.get_close_matches(str(name), _VARIANTS, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(str(name), _VARIANTS, n=3)
         offer = f"did you mean {', '.join(near)}?" if near else "see keras_mixers.list_models()."
         raise ValueError(f"There is no variant {name!r}; {offer}")
     return _VARIANTS[name]

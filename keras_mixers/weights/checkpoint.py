@@ -66,7 +66,8 @@ def _read_safetensors(path: Path) -> Checkpoint:
 
 def _read_npz(path: Path) -> Checkpoint:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # numpy would leave a file that it opened itself open when it turns out damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
     except (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise _damaged(path, "npz", error) from None

@@ -1,0 +1,50 @@
+# Python 3.11 or newer and make are all that a machine needs; each target builds its environment.
+PYTHON ?= python3
+PYTEST = bin/python -m pytest
+
+.PHONY: quickstart test lint test-backends test-portable parity wheel benchmark clean
+
+quickstart: .venv/installed  ## Train, save, export and look at a small model, on real scans
+	.venv/bin/keras-mixers quickstart --overwrite
+
+test: lint  ## Everyday: lint, types, tests, README
+	.venv-dev/$(PYTEST) -n 2
+
+lint: .venv-dev/installed
+	.venv-dev/bin/ruff check .
+	.venv-dev/bin/ruff format --check .
+	.venv-dev/bin/mypy
+
+test-backends: .venv-backends/installed  ## The same numbers on TensorFlow, JAX and torch
+	.venv-backends/$(PYTEST) -m backends
+
+test-portable: .venv-portable/installed  ## TFLite, ONNX and OpenVINO take the layers
+	.venv-portable/$(PYTEST) -m portable
+
+parity: .venv-reference/installed  ## Every variant that timm has, at full size
+	.venv-reference/$(PYTEST) -m parity
+
+wheel: .venv-dev/installed  ## The wheel holds three packages and works in an empty environment
+	rm -rf build dist .venv-wheel
+	.venv-dev/bin/python -m build --wheel --outdir dist
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/pip install --quiet dist/*.whl
+	.venv-wheel/bin/python tests/check_wheel.py dist/*.whl
+
+benchmark: .venv-reference/installed  ## Inference beside timm, in one run
+	.venv-reference/bin/python -m benchmarks.inference
+
+.venv/installed: EXTRA = quickstart
+.venv-dev/installed: EXTRA = dev
+.venv-backends/installed: EXTRA = backends
+.venv-portable/installed: EXTRA = portable
+.venv-reference/installed: EXTRA = reference
+
+.venv/installed .venv-dev/installed .venv-backends/installed .venv-portable/installed .venv-reference/installed: pyproject.toml
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --editable '.[$(EXTRA)]'
+	touch $@
+
+clean:
+	rm -rf .venv .venv-* build dist *.egg-info keras-mixers-quickstart

@@ -1,0 +1,42 @@
+"""Run in an environment that has only the wheel: what is in it, and that it works.
+
+python tests/check_wheel.py dist/keras_mixers-*.whl
+"""
+
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import keras
+
+import keras_mixers
+
+EXPECTED = {"keras_mixers", "training", "hub_export"}
+
+
+def main(wheel: str) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    packages = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    if packages != EXPECTED:
+        sys.exit(f"The wheel holds {sorted(packages)}, expected {sorted(EXPECTED)}.")
+    missing = {f"{package}/py.typed" for package in EXPECTED} - set(names)
+    if missing or not any(name.endswith("licenses/LICENSE") for name in names):
+        sys.exit(f"The wheel lacks {sorted(missing) or 'its LICENSE'}.")
+    if Path(keras_mixers.__file__).is_relative_to(Path(__file__).parents[1] / "keras_mixers"):
+        sys.exit("This environment imports the source tree, not the wheel.")
+
+    model = keras_mixers.ConvMixer(8, 1, 4, 3, classes=3, input_shape=(None, None, 3))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        keras.models.load_model(path)
+    command = Path(sys.executable).with_name("keras-mixers")
+    subprocess.run([command, "info", "mixer_b16"], check=True)
+    print("1 passed, 0 failed")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
