@@ -1,6 +1,8 @@
 """ConvMixer, MLP-Mixer and T2T-ViT for Keras 3."""
 
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from keras_mixers._version import __version__ as __version__
@@ -19,9 +21,9 @@ def _is_command() -> bool:
 if _is_command():
 
     def __getattr__(name: str) -> object:
-        from keras_mixers import api
-
-        return getattr(api, name)
+        if find_spec(f"{__name__}.{name}"):  # A submodule, which Python imports next.
+            raise AttributeError(name)
+        return getattr(import_module(f"{__name__}.api"), name)
 
 else:
     from keras_mixers.api import *  # noqa: F403

@@ -10,9 +10,7 @@ from keras_mixers.layers.conv_mixer_block import BATCH_NORM, ConvMixerBlock
 from keras_mixers.layers.initializers import fan_in_uniform
 from keras_mixers.layers.patch_embed import PatchEmbed
 from keras_mixers.models import common
-from keras_mixers.models.variant import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-
-PREPROCESSING = Preprocessing(IMAGENET_MEAN, IMAGENET_STD, crop=0.96)
+from keras_mixers.models.conv_mixer_variants import PREPROCESSING
 
 
 def ConvMixer(

@@ -1,7 +1,15 @@
 """The ConvMixers of the paper, and the sizes of its CIFAR-10 experiments."""
 
-from keras_mixers.models.conv_mixer import PREPROCESSING
-from keras_mixers.models.variant import CIFAR_MEAN, CIFAR_STD, Preprocessing, Variant
+from keras_mixers.models.variant import (
+    CIFAR_MEAN,
+    CIFAR_STD,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Preprocessing,
+    Variant,
+)
+
+PREPROCESSING = Preprocessing(IMAGENET_MEAN, IMAGENET_STD, crop=0.96)
 
 _README = "ConvMixer authors' README, trained on ImageNet-1k"
 _CONVERTED = "mmpretrain's table of the authors' weights, trained on ImageNet-1k"

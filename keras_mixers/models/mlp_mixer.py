@@ -11,9 +11,7 @@ from keras_mixers.layers.layer_norm import LayerNorm
 from keras_mixers.layers.mixer_block import EPSILON, MixerBlock
 from keras_mixers.layers.patch_embed import PatchEmbed
 from keras_mixers.models import common
-from keras_mixers.models.variant import Preprocessing
-
-PREPROCESSING = Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5), crop=0.875)
+from keras_mixers.models.mlp_mixer_variants import PREPROCESSING
 
 
 def MLPMixer(

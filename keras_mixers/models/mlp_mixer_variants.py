@@ -1,7 +1,8 @@
 """The MLP-Mixers of the paper, and the S/8 that was released later."""
 
-from keras_mixers.models.mlp_mixer import PREPROCESSING
-from keras_mixers.models.variant import Variant
+from keras_mixers.models.variant import Preprocessing, Variant
+
+PREPROCESSING = Preprocessing((0.5, 0.5, 0.5), (0.5, 0.5, 0.5), crop=0.875)
 
 _TABLE_3 = "MLP-Mixer paper, table 3, trained on {}"
 _JFT = _TABLE_3.format("JFT-300M and fine-tuned on ImageNet-1k")

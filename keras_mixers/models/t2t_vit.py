@@ -17,9 +17,8 @@ from keras_mixers.layers.token_performer import TokenPerformer
 from keras_mixers.layers.token_transformer import TokenTransformer
 from keras_mixers.layers.transformer_block import EPSILON, TransformerBlock
 from keras_mixers.models import common
-from keras_mixers.models.variant import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from keras_mixers.models.t2t_vit_variants import PREPROCESSING
 
-PREPROCESSING = Preprocessing(IMAGENET_MEAN, IMAGENET_STD, crop=0.9)
 TOKEN_DIM = 64
 # (kernel_size, stride, padding) of the three soft splits. The paper's S = [3, 1, 1] is the overlap.
 SOFT_SPLITS = ((7, 4, 2), (3, 2, 1), (3, 2, 1))

@@ -1,7 +1,8 @@
 """The T2T-ViTs of the paper."""
 
-from keras_mixers.models.t2t_vit import PREPROCESSING
-from keras_mixers.models.variant import Variant
+from keras_mixers.models.variant import IMAGENET_MEAN, IMAGENET_STD, Preprocessing, Variant
+
+PREPROCESSING = Preprocessing(IMAGENET_MEAN, IMAGENET_STD, crop=0.9)
 
 _README = "T2T-ViT authors' README, trained on ImageNet-1k"
 _TABLE_6 = "T2T-ViT paper, table 6, trained on ImageNet-1k"

@@ -1,0 +1,25 @@
+"""README's table against the registry."""
+
+from pathlib import Path
+
+import keras_mixers as km
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def test_table_of_variants() -> None:
+    rows = [line for line in README.splitlines() if line.startswith("| `")]
+    expected = []
+    for name in km.list_models():
+        info = km.model_info(name)
+        size = "x".join(str(side) for side in info.input_shape[:2])
+        top1 = "" if info.top1 is None else f"{info.top1:g}"
+        expected.append(
+            f"| `{name}` | {info.parameters:,} | {info.multiply_adds:.2f} | {size} | {top1} "
+            f"| {info.top1_source} |"
+        )
+    assert rows == expected
+
+
+def test_number_of_variants() -> None:
+    assert f"{len(km.list_models())} published variants" in README
