@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Sequence
+from numbers import Real
 
 import keras
 
@@ -19,7 +20,7 @@ def integer(name: str, value: object, least: int = 1) -> int:
 
 def rate(name: str, value: float) -> float:
     """Return `value` as a float, or raise ValueError if it is not a probability below one."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value < 1:
         raise ValueError(f"{name} must be a number from 0 to below 1; received {value!r}.")
     return float(value)
 
@@ -49,7 +50,7 @@ def known(layer: str, axis: str, size: int | None) -> int:
 
 def positive(name: str, value: float) -> float:
     """Return `value` as a float, or raise ValueError if it is not a number above zero."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+    if isinstance(value, bool) or not isinstance(value, Real) or not value > 0:
         raise ValueError(f"{name} must be a number above 0; received {value!r}.")
     return float(value)
 

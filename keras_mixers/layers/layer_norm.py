@@ -35,8 +35,9 @@ class LayerNorm(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         channels = (checks.known("LayerNorm", "the last axis", input_shape[-1]),)
-        self.gamma = self.add_weight(shape=channels, initializer="ones", name="gamma")
-        self.beta = self.add_weight(shape=channels, initializer="zeros", name="beta")
+        # Autocast would round the weights to half precision before they are used in float32.
+        self.gamma = self.add_weight(channels, "ones", autocast=False, name="gamma")
+        self.beta = self.add_weight(channels, "zeros", autocast=False, name="beta")
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         wide = keras.backend.result_type(self.compute_dtype, "float32")
@@ -45,6 +46,9 @@ class LayerNorm(keras.layers.Layer):
         scale = ops.rsqrt(ops.mean(d * d, axis=-1, keepdims=True) + self.epsilon)
         x = d * scale * ops.cast(self.gamma, wide) + ops.cast(self.beta, wide)
         return ops.cast(x, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
 
     def get_config(self) -> dict:
         return {**super().get_config(), "epsilon": self.epsilon}

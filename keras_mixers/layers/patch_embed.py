@@ -62,6 +62,7 @@ class PatchEmbed(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.compute_output_shape(input_shape)
+        checks.known("PatchEmbed", "the channels", input_shape[-1])
         self.conv.build(input_shape)
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
@@ -69,10 +70,9 @@ class PatchEmbed(keras.layers.Layer):
         return height // self.patch_size, width // self.patch_size
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        shape = self.compute_output_shape(inputs.shape)
         x = self.conv(inputs)
-        if not self.flatten:
-            return x
-        return with_batch(x, self.compute_output_shape(inputs.shape)[1:], like=inputs)
+        return with_batch(x, shape[1:], like=inputs) if self.flatten else x
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         checks.rank("PatchEmbed", input_shape, "(B, H, W, C)")

@@ -71,8 +71,10 @@ class TokenTransformer(keras.layers.Layer):
         query, key, value = ops.split(self.qkv(x), 3, axis=-1)
         if mask is not None:
             mask = ops.cast(mask, "bool")[:, None, None, :]
+        # Keras would scale the N x N products, a larger tensor, and with a scale of float32.
+        query = query * inputs.shape[-1] ** -0.5
         one_head = (ops.expand_dims(part, 2) for part in (query, key, value))
-        y = ops.dot_product_attention(*one_head, mask=mask, scale=inputs.shape[-1] ** -0.5)
+        y = ops.dot_product_attention(*one_head, mask=mask, scale=1.0)
         y = value + self.projection(ops.squeeze(y, 2))
         return y + self.mlp(self.mlp_norm(y))
 

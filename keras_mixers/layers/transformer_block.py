@@ -76,7 +76,7 @@ class TransformerBlock(keras.layers.Layer):
         self.dropout = keras.layers.Dropout(self.drop_rate, **shared)
         self.mlp_norm = LayerNorm(EPSILON, name="mlp_norm", **shared)
         self.mlp = MLP(
-            int(channels * self.mlp_ratio),
+            checks.integer("mlp_ratio * channels", int(self.mlp_ratio * channels)),
             self.activation,
             self.drop_rate,
             transformer_normal(),
@@ -96,7 +96,9 @@ class TransformerBlock(keras.layers.Layer):
         )
         if mask is not None:
             mask = ops.cast(mask, "bool")[:, None, None, :]
-        y = ops.dot_product_attention(query, key, value, mask=mask)
+        # Keras would scale the N x N products, a larger tensor, and with a scale of float32.
+        query = query * heads[1] ** -0.5
+        y = ops.dot_product_attention(query, key, value, mask=mask, scale=1.0)
         return self.projection(with_batch(y, (tokens, channels), like=x))
 
     def call(
