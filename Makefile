@@ -8,7 +8,7 @@ quickstart: .venv/installed  ## Train, save, export and look at a small model, o
 	.venv/bin/keras-mixers quickstart --overwrite
 
 test: lint  ## Everyday: lint, types, tests, README
-	.venv-dev/$(PYTEST) -n 2
+	.venv-dev/$(PYTEST) -n 2 --dist loadfile
 
 lint: .venv-dev/installed
 	.venv-dev/bin/ruff check .

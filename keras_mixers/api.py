@@ -1,5 +1,6 @@
 """The public names."""
 
+from keras_mixers.labels import decode_predictions as decode_predictions
 from keras_mixers.layers import MLP as MLP
 from keras_mixers.layers import ClassToken as ClassToken
 from keras_mixers.layers import ConvMixerBlock as ConvMixerBlock
@@ -21,5 +22,8 @@ from keras_mixers.models.registry import create_model as create_model
 from keras_mixers.models.t2t_vit import T2TViT as T2TViT
 from keras_mixers.models.variant import Preprocessing as Preprocessing
 from keras_mixers.models.variant import Variant as Variant
-from keras_mixers.weights.checkpoint import CheckpointError as CheckpointError
+from keras_mixers.weights.errors import CheckpointError as CheckpointError
+from keras_mixers.weights.errors import DownloadError as DownloadError
 from keras_mixers.weights.load import load_checkpoint as load_checkpoint
+from keras_mixers.weights.released import download_weights as download_weights
+from keras_mixers.weights.sources import Source as Source

@@ -1,39 +1,25 @@
 """The `keras-mixers` command. Nothing heavy is imported before a command needs it."""
 
-import contextlib
 import logging
-import os
-import sys
-import textwrap
 import warnings
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from keras_mixers import __version__
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from keras_mixers.cli_weights import convert, weights
+from keras_mixers.console import (
+    UsageError,
+    one_line_errors,
+    percent,
+    print_table,
+    quiet_start,
+    report,
+    times,
+)
 
 _QUICKSTART = Path("keras-mixers-quickstart")
-
-
-class _UsageError(ValueError):
-    """The command was asked for something that does not exist."""
-
-
-@contextlib.contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """Turn expected errors into one line and an exit status."""
-    try:
-        yield
-    except BrokenPipeError:  # `| head`; typer ends quietly.
-        raise
-    except (ValueError, OSError, ImportError) as error:
-        _report(error)
-        raise typer.Exit(2 if isinstance(error, _UsageError) else 1) from None
 
 
 app = typer.Typer(
@@ -44,6 +30,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.command()(weights)
+app.command()(convert)
 
 
 def main() -> None:
@@ -68,7 +56,7 @@ def _options(
 
 
 @app.command("list")
-@_one_line_errors()
+@one_line_errors()
 def list_command(
     pattern: Annotated[str, typer.Argument(help="Names, as a shell matches them: 'mixer*'.")] = "*",
 ) -> None:
@@ -88,14 +76,14 @@ def list_command(
             variant.name,
             f"{variant.parameters:,}",
             f"{variant.multiply_adds:.2f} G",
-            _percent(variant.top1),
-            _times(variant.input_shape),
+            percent(variant.top1),
+            times(variant.input_shape),
         )
-    _print_table(table)
+    print_table(table)
 
 
 @app.command()
-@_one_line_errors()
+@one_line_errors()
 def info(name: Annotated[str, typer.Argument(help="A variant; see `list`.")]) -> None:
     """Show what is known of a published variant."""
     from rich.table import Table
@@ -105,7 +93,7 @@ def info(name: Annotated[str, typer.Argument(help="A variant; see `list`.")]) ->
     try:
         variant = model_info(name)
     except ValueError as error:
-        raise _UsageError(str(error)) from None
+        raise UsageError(str(error)) from None
     how, size = variant.preprocessing, variant.input_shape[:2]
     rows = {
         "family": variant.family,
@@ -113,12 +101,12 @@ def info(name: Annotated[str, typer.Argument(help="A variant; see `list`.")]) ->
         "trainable parameters": f"{variant.parameters:,}",
         "fixed parameters": f"{variant.fixed_parameters:,}",
         "multiply-adds": f"{variant.multiply_adds:.4f} G",
-        "top-1": _percent(variant.top1),
+        "top-1": percent(variant.top1),
         "top-1 published": variant.top1_source,
-        "input": _times(variant.input_shape),
+        "input": times(variant.input_shape),
         "classes": str(variant.classes),
-        "resize": f"to {_times(int(side / how.crop) for side in size)}, {how.interpolation}; the "
-        f"central {_times(size)} of it",
+        "resize": f"to {times(int(side / how.crop) for side in size)}, {how.interpolation}; the "
+        f"central {times(size)} of it",
         "mean": ", ".join(map(str, how.mean)),
         "standard deviation": ", ".join(map(str, how.std)),
         "paper": variant.paper,
@@ -126,11 +114,11 @@ def info(name: Annotated[str, typer.Argument(help="A variant; see `list`.")]) ->
     table = Table("name", variant.name)
     for row in rows.items():
         table.add_row(*row)
-    _print_table(table)
+    print_table(table)
 
 
 @app.command()
-@_one_line_errors()
+@one_line_errors()
 def predict(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="JPEG, PNG, ...")],
     model: Annotated[
@@ -151,8 +139,10 @@ def predict(
 
     An image that can't be read is reported, and the others are done.
     """
-    with _quiet_start():
-        from keras_mixers import classifier, preprocessing
+    with quiet_start():
+        from keras_mixers import classifier
+        from keras_mixers.labels import decode_predictions
+        from keras_mixers.preprocessing import ImageError
 
     is_run = model.is_dir()
     file = model / "model.keras" if is_run else model
@@ -165,27 +155,27 @@ def predict(
         try:
             with warnings.catch_warnings(action="ignore"):
                 pixels = classifier.read_pixels(path, network, shape)
-        except (preprocessing.ImageError, OSError) as error:
-            _report(error)
+        except (ImageError, OSError) as error:
+            report(error)
             failed = True
             continue
         scores = classifier.probabilities(network, pixels[None])
         typer.echo(path)
-        for name, share in preprocessing.decode_predictions(scores, names, top)[0]:
+        for name, share in decode_predictions(scores, top, names)[0]:
             typer.echo(f"  {share:7.2%}  {name}")
     if failed:
         raise typer.Exit(1)
 
 
 @app.command()
-@_one_line_errors()
+@one_line_errors()
 def quickstart(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = _QUICKSTART,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")] = False,
 ) -> None:
     """Train, export and compare a small ConvMixer."""
     try:
-        with _quiet_start():
+        with quiet_start():
             from keras_mixers.quickstart import QuickstartError, run
         try:
             run(out, overwrite=overwrite)
@@ -200,7 +190,7 @@ def quickstart(
 
 def _names(model: Path, labels: Path | None, is_run: bool, classes: int) -> list[str]:
     """Return the names of the classes; a `labels.txt` beside a lone file may be of another."""
-    from keras_mixers.preprocessing import class_names
+    from keras_mixers.labels import class_names
 
     beside = model.with_name("labels.txt")
     if labels is not None:
@@ -213,52 +203,3 @@ def _names(model: Path, labels: Path | None, is_run: bool, classes: int) -> list
                 raise
             typer.echo(f"not used: {error}", err=True)
     return [f"class {i}" for i in range(classes)]
-
-
-@contextlib.contextmanager
-def _quiet_start() -> Iterator[None]:
-    """Hide what TensorFlow prints as it is loaded, before it reads its own log level.
-
-    Who sets TF_CPP_MIN_LOG_LEVEL sees all of it.
-    """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ or "tensorflow" in sys.modules:
-        yield
-        return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    stderr = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
-
-
-def _report(error: Exception) -> None:
-    """Print an error as one line; Keras's own can be the length of a model."""
-    message = str(error)
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        message = f"{error.filename}: {error.strerror}."
-    message = textwrap.shorten(message or type(error).__name__, 500, placeholder=" ...")
-    typer.echo(f"error: {message}", err=True)
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{share:.2f} %"
-
-
-def _times(sizes: Iterable[int]) -> str:
-    return " x ".join(map(str, sizes))
-
-
-def _print_table(table: "Table") -> None:
-    """Print a table as wide as the terminal, or as wide as it is, where there is none."""
-    from rich import box
-    from rich.console import Console
-
-    table.box = box.SIMPLE_HEAD
-    for column in table.columns:
-        column.overflow = "fold"
-    width = None if sys.stdout.isatty() else 1000
-    Console(width=width, markup=False, highlight=False).print(table)

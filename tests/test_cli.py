@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import keras_mixers
-from keras_mixers import cli
+from keras_mixers import console
 from tests.command_line import failure, run
 
 
@@ -152,7 +152,7 @@ def test_start_hides_what_is_printed_below_python(
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
     if level is None:
         monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
-    with cli._quiet_start():
+    with console.quiet_start():
         os.write(2, b"TensorFlow's lines\n")
         assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == (level or "3")
     os.write(2, b"an error\n")

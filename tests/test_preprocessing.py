@@ -1,4 +1,4 @@
-"""Evaluation images and class names."""
+"""Evaluation images."""
 
 import io
 import math
@@ -11,13 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from keras_mixers.preprocessing import (
-    ImageError,
-    class_names,
-    decode_predictions,
-    load_image,
-    resize_and_crop,
-)
+from keras_mixers.preprocessing import ImageError, load_image, resize_and_crop
 
 SIZES = st.integers(1, 70)
 CROPS = st.sampled_from([0.875, 0.9, 0.96, 1.0, 0.7, 1 / 3])
@@ -231,45 +225,3 @@ def test_a_damaged_image_is_read_or_refused(
         assert load_image(path).mode == "RGB"
     except ImageError as error:
         assert str(path) in str(error)  # noqa: PT017  Either outcome is right; no other error is.
-
-
-def test_class_names(tmp_path: Path) -> None:
-    path = tmp_path / "labels.txt"
-    path.write_bytes("\ufefftabby cat\r\n Käse \r\n\r\n\n".encode())
-    assert class_names(path, 2) == ["tabby cat", "Käse"]
-    with pytest.raises(ValueError, match=r"labels\.txt: .* received 2 names for 3 classes"):
-        class_names(path, 3)
-    path.write_text("cat\n\ndog\n")
-    with pytest.raises(ValueError, match=r"labels\.txt: line 2 is empty"):
-        class_names(path, 3)
-    path.write_text("\n")
-    with pytest.raises(ValueError, match="received 0 names for 3 classes"):
-        class_names(path, 3)
-    path.write_bytes(encoded(noise(4, 4), "JPEG"))
-    with pytest.raises(ValueError, match=r"labels\.txt is no UTF-8 text"):
-        class_names(path, 3)
-    with pytest.raises(FileNotFoundError, match=r"no file of class names '.*none\.txt'"):
-        class_names(tmp_path / "none.txt", 3)
-
-
-def test_decode_predictions() -> None:
-    probabilities = np.array([[0.1, 0.6, 0.3], [0.4, 0.4, 0.2]], np.float32)
-    first, second = decode_predictions(probabilities, ["a", "b", "c"], top=2)
-    assert [name for name, _ in first] == ["b", "c"]
-    assert [name for name, _ in second] == ["a", "b"]
-    assert first[0][1] == pytest.approx(0.6)
-    assert len(decode_predictions(probabilities, ["a", "b", "c"])[0]) == 3
-
-
-def test_decode_refuses() -> None:
-    fair = np.array([[0.5, 0.5]])
-    with pytest.raises(ValueError, match="one name a class; received 3 names for 2 classes"):
-        decode_predictions(fair, ["a", "b", "c"])
-    with pytest.raises(ValueError, match=r"must be \(B, classes\); received shape \(2,\)"):
-        decode_predictions(fair[0], ["a", "b"])
-    with pytest.raises(ValueError, match="top must be at least 1; received 0"):
-        decode_predictions(fair, ["a", "b"], top=0)
-    with pytest.raises(ValueError, match="between 0 and 1; received -2 to 8; logits need a soft"):
-        decode_predictions(np.array([[-2.0, 8.0]]), ["a", "b"])
-    with pytest.raises(ValueError, match="between 0 and 1; received nan"):
-        decode_predictions(np.array([[np.nan, 0.5]]), ["a", "b"])

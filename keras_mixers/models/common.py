@@ -1,14 +1,19 @@
 """What all model functions share: the input, the preprocessing, the top, the loading of weights."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 
 from keras_mixers import checks
 from keras_mixers.layers.activations import Activation, get_activation
 from keras_mixers.layers.precision import at_least_float32
-from keras_mixers.models.variant import Preprocessing
+from keras_mixers.models.variant import Argument, Preprocessing
+
+if TYPE_CHECKING:
+    from keras_mixers.weights.sources import Source
 
 InputShape = tuple[int | None, int | None, int]
 
@@ -53,11 +58,38 @@ def fixed_size(family: str, images: keras.KerasTensor) -> tuple[int, int]:
     return height, width
 
 
-def preprocess(images: keras.KerasTensor, preprocessing: Preprocessing) -> keras.KerasTensor:
-    """Turn pixels in [0, 255] into what the weights expect, in float32.
+def is_name(weights: str | Path | None) -> bool:
+    """Tell whether `weights` names released weights, rather than a file, which has an ending."""
+    return isinstance(weights, str) and re.fullmatch(r"[\w-]+", weights) is not None
+
+
+def released(
+    family: str,
+    arguments: Mapping[str, Argument],
+    activation: Activation,
+    weights: str | Path | None,
+) -> "Source | None":
+    """Return the released file that `weights` names, or None where it names none.
+
+    Raises:
+        ValueError: if there are no such weights for a network of these arguments.
+    """
+    if not is_name(weights):
+        return None
+    # The floor above knows what was released.
+    from keras_mixers.weights.released import resolve
+
+    return resolve(family, arguments, activation, str(weights))
+
+
+def preprocess(
+    images: keras.KerasTensor, default: Preprocessing, source: "Source | None"
+) -> keras.KerasTensor:
+    """Turn pixels in [0, 255] into what the weights, or the family by default, expect, in float32.
 
     Images that have not 3 channels get the average of the three means and deviations.
     """
+    preprocessing = default if source is None else source.preprocessing
     mean, std = preprocessing.mean, preprocessing.std
     channels = images.shape[-1]
     if channels != 3:
@@ -109,10 +141,12 @@ def classify(
 def finish(
     images: keras.KerasTensor,
     outputs: keras.KerasTensor,
-    weights: str | Path | None,
+    weights: "str | Path | Source | None",
     name: str,
 ) -> keras.Model:
     """Return the functional model from `images` to `outputs`, with `weights` loaded if given.
+
+    `weights` is a file, or what `released` found.
 
     Raises:
         ValueError: if the weights don't fit the model.
@@ -120,9 +154,13 @@ def finish(
     """
     inputs = keras.utils.get_source_inputs(images)
     model = keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs, name=name)
-    if weights is not None:
-        # The one import upwards: the floor above reads files, and a model is all that it needs.
+    if isinstance(weights, str | Path):
+        # The floor above reads files.
         from keras_mixers.weights.load import load_weights
 
         load_weights(model, weights)
+    elif weights is not None:
+        from keras_mixers.weights.released import load_released
+
+        load_released(model, weights)
     return model

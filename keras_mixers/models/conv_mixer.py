@@ -46,7 +46,8 @@ def ConvMixer(
             (B, H // patch_size, W // patch_size, hidden_dim), pooled as `pooling` says.
         include_preprocessing: whether the first layer normalises pixels in [0, 255]; otherwise
             images go to the patch embedding as they are.
-        weights: file with a released checkpoint or a Keras `.weights.h5`; None: initial weights.
+        weights: name of released weights of this network, such as "imagenet"; or file with a
+            released checkpoint or a Keras `.weights.h5`; None: initial weights.
         input_tensor: a Keras tensor to use as the images.
         input_shape: (height, width, channels); ignored if there is an `input_tensor`.
         pooling: None, "avg" or "max"; only without top.
@@ -66,8 +67,15 @@ def ConvMixer(
     """
     depth = checks.integer("depth", depth)
     patch_size = checks.integer("patch_size", patch_size)
+    arguments = {
+        "hidden_dim": hidden_dim,
+        "depth": depth,
+        "patch_size": patch_size,
+        "kernel_size": kernel_size,
+    }
+    source = common.released("ConvMixer", arguments, activation, weights)
     images = common.image_input(input_tensor, input_shape)
-    x = common.preprocess(images, PREPROCESSING) if include_preprocessing else images
+    x = common.preprocess(images, PREPROCESSING, source) if include_preprocessing else images
     fan_in = patch_size**2 * images.shape[-1]
     x = PatchEmbed(
         hidden_dim,
@@ -91,4 +99,4 @@ def ConvMixer(
         )
     elif pooling is not None:
         x = common.pool(x, pooling)
-    return common.finish(images, x, weights, name or f"convmixer_{hidden_dim}_{depth}")
+    return common.finish(images, x, source or weights, name or f"convmixer_{hidden_dim}_{depth}")

@@ -56,7 +56,8 @@ def MLPMixer(
             (B, N, hidden_dim), pooled as `pooling` says.
         include_preprocessing: whether the first layer maps pixels in [0, 255] to [-1, 1];
             otherwise images go to the patch embedding as they are.
-        weights: file with a released checkpoint or a Keras `.weights.h5`; None: initial weights.
+        weights: name of released weights of this network, such as "imagenet"; or file with a
+            released checkpoint or a Keras `.weights.h5`; None: initial weights.
         input_tensor: a Keras tensor to use as the images.
         input_shape: (height, width, channels); ignored if there is an `input_tensor`.
         pooling: None, "avg" or "max"; only without top.
@@ -78,9 +79,11 @@ def MLPMixer(
     hidden_dim = checks.integer("hidden_dim", hidden_dim)
     depth = checks.integer("depth", depth)
     patch_size = checks.integer("patch_size", patch_size)
+    arguments = {"hidden_dim": hidden_dim, "depth": depth, "patch_size": patch_size}
+    source = common.released("MLPMixer", arguments, activation, weights)
     images = common.image_input(input_tensor, input_shape)
     _check_multiple(*common.fixed_size("MLPMixer", images), patch_size)
-    x = common.preprocess(images, PREPROCESSING) if include_preprocessing else images
+    x = common.preprocess(images, PREPROCESSING, source) if include_preprocessing else images
     x = PatchEmbed(hidden_dim, patch_size, flatten=True, name="patch_embed")(x)
     for i, drop_path in enumerate(
         np.linspace(0, checks.rate("drop_path_rate", drop_path_rate), depth)
@@ -99,7 +102,7 @@ def MLPMixer(
         x = common.classify(x, classes, classifier_activation, kernel_initializer="zeros")
     elif pooling is not None:
         x = common.pool(x, pooling)
-    return common.finish(images, x, weights, name or "mlp_mixer")
+    return common.finish(images, x, source or weights, name or "mlp_mixer")
 
 
 def _check_multiple(height: int, width: int, patch_size: int) -> None:

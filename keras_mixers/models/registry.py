@@ -1,18 +1,23 @@
 """Published networks, built by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 
 from keras_mixers.layers.activations import Activation
 from keras_mixers.models.catalogue import model_info
-from keras_mixers.models.common import InputShape
+from keras_mixers.models.common import InputShape, is_name
 from keras_mixers.models.conv_mixer import ConvMixer
 from keras_mixers.models.mlp_mixer import MLPMixer
 from keras_mixers.models.t2t_vit import T2TViT
+from keras_mixers.models.variant import Variant
 
-_FAMILIES: dict[str, Callable[..., keras.Model]] = {
+if TYPE_CHECKING:
+    from keras_mixers.weights.sources import Source
+
+FAMILIES: dict[str, Callable[..., keras.Model]] = {
     "ConvMixer": ConvMixer,
     "MLPMixer": MLPMixer,
     "T2TViT": T2TViT,
@@ -40,11 +45,13 @@ def create_model(
         name: one of `list_models()`; the model's name too.
         include_top: whether to classify.
         include_preprocessing: whether the first layer normalises pixels in [0, 255].
-        weights: file with a released checkpoint or a Keras `.weights.h5`; None: initial weights.
+        weights: name of released weights, one of `model_info(name).weights`, such as "imagenet"; or
+            file with a released checkpoint or a Keras `.weights.h5`; None: initial weights.
         input_tensor: a Keras tensor to use as the images.
-        input_shape: (height, width, channels); None: the published one.
+        input_shape: (height, width, channels); None: the published one. An MLP-Mixer takes named
+            weights at whole multiples of their size, where its token MLPs become block diagonal.
         pooling: None, "avg" or "max"; only without top.
-        classes: number of classes; None: the published one.
+        classes: number of classes, None: that of the weights. Another one starts the head anew.
         classifier_activation: of the scores; None returns logits.
 
     Raises:
@@ -54,15 +61,52 @@ def create_model(
     (None, 37)
     """
     variant = model_info(name)
-    return _FAMILIES[variant.family](
-        **variant.arguments,
+    source = _source(variant, weights)
+    arguments = dict(variant.arguments)
+    size, classes_then = variant.input_shape[:2], variant.classes
+    if source is not None:
+        size, classes_then = (source.image_size, source.image_size), source.classes
+        if source.activation is not None:
+            arguments["activation"] = source.activation
+    if input_shape is None:
+        input_shape = (*size, variant.input_shape[2])
+    if variant.family == "MLPMixer" and weights is not None:
+        new_size = input_shape if input_tensor is None else input_tensor.shape[1:]
+        arguments["tokens_mlp_dim"] = _spread_dim(variant, size, new_size)
+    return FAMILIES[variant.family](
+        **arguments,
         include_top=include_top,
         include_preprocessing=include_preprocessing,
         weights=weights,
         input_tensor=input_tensor,
-        input_shape=variant.input_shape if input_shape is None else input_shape,
+        input_shape=input_shape,
         pooling=pooling,
-        classes=variant.classes if classes is None else classes,
+        classes=classes_then if classes is None else classes,
         classifier_activation=classifier_activation,
         name=name,
     )
+
+
+def _source(variant: Variant, weights: str | Path | None) -> "Source | None":
+    """Return the released file that `weights` names, or None where it names none."""
+    if not is_name(weights):
+        return None
+    from keras_mixers.weights.sources import find_source  # The floor above, as data.
+
+    return find_source(variant.name, str(weights))
+
+
+def _spread_dim(variant: Variant, size: Sequence[int], new_size: Sequence[int | None]) -> int:
+    """Return the width of token MLPs that treat each part of `new_size` as one image of `size`."""
+    from keras_mixers.weights.resize import scale_factors  # The floor above, as arithmetic.
+
+    width, patch = int(variant.arguments["tokens_mlp_dim"]), int(variant.arguments["patch_size"])
+    grids = [
+        [side // patch for side in sides[:2] if side is not None and side % patch == 0]
+        for sides in (size, new_size)
+    ]
+    if len(grids[1]) < 2:
+        return width  # MLPMixer will say what is wrong with it.
+    (rows, columns), (new_rows, new_columns) = grids
+    down, across = scale_factors((rows, columns), (new_rows, new_columns), patch)
+    return width * down * across

@@ -66,7 +66,8 @@ def T2TViT(
             says.
         include_preprocessing: whether the first layer normalises pixels in [0, 255]; otherwise
             images go to the first soft split as they are.
-        weights: file with a released checkpoint or a Keras `.weights.h5`; None: initial weights.
+        weights: name of released weights of this network, such as "imagenet"; or file with a
+            released checkpoint or a Keras `.weights.h5`; None: initial weights.
         input_tensor: a Keras tensor to use as the images.
         input_shape: (height, width, channels); ignored if there is an `input_tensor`.
         pooling: None, "avg" or "max"; only without top.
@@ -88,9 +89,17 @@ def T2TViT(
     hidden_dim = checks.integer("hidden_dim", hidden_dim)
     depth = checks.integer("depth", depth)
     checks.heads(checks.integer("num_heads", num_heads), hidden_dim)
+    arguments = {
+        "hidden_dim": hidden_dim,
+        "depth": depth,
+        "num_heads": num_heads,
+        "mlp_ratio": mlp_ratio,
+        "token_mixer": token_mixer,
+    }
+    source = common.released("T2TViT", arguments, "gelu", weights)
     images = common.image_input(input_tensor, input_shape)
     size = common.fixed_size("T2TViT", images)
-    x = common.preprocess(images, PREPROCESSING) if include_preprocessing else images
+    x = common.preprocess(images, PREPROCESSING, source) if include_preprocessing else images
     x = _tokens_to_token(x, size, token_mixer)
     x = keras.layers.Dense(hidden_dim, kernel_initializer=transformer_normal(), name="patch_embed")(
         x
@@ -117,7 +126,7 @@ def T2TViT(
         )
     elif pooling is not None:
         x = common.pool(keras.layers.Cropping1D((1, 0), name="patch_tokens")(x), pooling)
-    return common.finish(images, x, weights, name or "t2t_vit")
+    return common.finish(images, x, source or weights, name or "t2t_vit")
 
 
 def _tokens_to_token(

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from keras_mixers.weights.sources import Source
 
 Argument = int | float | str
 
@@ -62,3 +65,10 @@ class Variant:
     paper: str
     input_shape: tuple[int, int, int] = (224, 224, 3)
     classes: int = 1000
+
+    @property
+    def weights(self) -> tuple["Source", ...]:
+        """The released files that fit: address, licence, accuracy, preprocessing of each."""
+        from keras_mixers.weights.sources import sources_of  # The floor above, as data.
+
+        return sources_of(self.name)

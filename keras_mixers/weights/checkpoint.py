@@ -8,15 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_mixers.weights.errors import CheckpointError
+
 Checkpoint = dict[str, np.ndarray]
 
 # Where training programs put the weights inside what they save; the averaged ones come first.
 _NESTED = ("state_dict_ema", "state_dict", "model", "net")
 _PREFIXES = ("module.", "opt/target/", "params/")
-
-
-class CheckpointError(ValueError):
-    """A file can't be read as a checkpoint, or does not fit a model."""
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:

@@ -6,22 +6,37 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_mixers.weights.checkpoint import Checkpoint, CheckpointError, read_checkpoint
+from keras_mixers.weights.checkpoint import Checkpoint, read_checkpoint
+from keras_mixers.weights.errors import CheckpointError
+from keras_mixers.weights.fit import Position, fit
 from keras_mixers.weights.mappings import LAYOUTS, Layout, Rule
 
 _HEAD = "head/"
 
 
-def load_checkpoint(model: keras.Model, path: str | Path) -> None:
+def load_checkpoint(
+    model: keras.Model,
+    path: str | Path,
+    *,
+    skip_head: bool = False,
+    position: Position = "computed",
+) -> None:
     """Load a released checkpoint into a model of this library.
 
     Every key of the file must be used and every weight of the model filled; a model without top
     ignores the file's head. If anything does not fit, the model stays as it was.
 
+    The model may have other input channels (the weights of the patch embedding are summed for one,
+    repeated for more) and another resolution: an MLP-Mixer whole multiples of the trained one, with
+    `tokens_mlp_dim` times as large; a T2T-ViT any.
+
     Args:
         model: built by `ConvMixer`, `MLPMixer`, `T2TViT` or `create_model`.
         path: a checkpoint of timm (`.safetensors`, `.pth`, `.bin`), of the ConvMixer authors
             (`.pth.tar`), of Google's Mixer (`.npz`), or of the T2T-ViT authors (`.pth.tar`).
+        skip_head: whether to leave the model's head as it is, for other classes.
+        position: T2T-ViT's position table at another resolution: "computed" for the new grid, or
+            "interpolate"d from the checkpoint's.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -38,10 +53,16 @@ def load_checkpoint(model: keras.Model, path: str | Path) -> None:
     source = Path(path).name
     weights = {weight.path: weight for weight in model.weights}
     layout = _choose_layout(model, weights, arrays, source)
+    if skip_head:
+        weights = {name: weight for name, weight in weights.items() if not name.startswith(_HEAD)}
     rules = [rule for rule in layout.expand(_depth(weights)) if rule.weight in weights]
     _check_names(layout, rules, weights, arrays, source)
     values = {rule.weight: rule.transform(arrays[rule.key]) for rule in rules}
-    _check_shapes(rules, weights, values, source)
+    try:
+        values = fit(model, values, position)
+    except ValueError as error:
+        raise CheckpointError(f"{source} does not fit the model: {error}") from None
+    _check_shapes([rule for rule in rules if rule.weight in values], weights, values, source)
     for name, value in values.items():
         weights[name].assign(value)
 

@@ -201,6 +201,8 @@ def _t2t_vit(name: str, performer: bool) -> Layout:
             *_norm("norm", "norm"),
             *_affine("head", "head", to.linear),
         ),
+        # Token Labeling trained a second head, which inference has no use for.
+        ignored=("aux_head.weight", "aux_head.bias"),
     )
 
 

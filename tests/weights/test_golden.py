@@ -8,6 +8,7 @@ import torch
 import keras_mixers as km
 from keras_mixers.weights.checkpoint import read_checkpoint
 from tests.weights.golden import DATA, GOLDEN, build, reference
+from tests.weights.torch_conv_mixer import TorchConvMixer
 
 every_golden = pytest.mark.parametrize("checkpoint", GOLDEN)
 
@@ -55,42 +56,6 @@ def test_without_top_the_head_is_left_out(checkpoint: str) -> None:
     )
 
 
-class _TorchConvMixer(torch.nn.Sequential):
-    """The ConvMixer of the paper's figure 3, in its module names."""
-
-    def __init__(self, h: int, depth: int, k: int, p: int, classes: int, act: type) -> None:
-        class Residual(torch.nn.Module):
-            def __init__(self, fn: torch.nn.Module) -> None:
-                super().__init__()
-                self.fn = fn
-
-            def forward(self, x: torch.Tensor) -> torch.Tensor:
-                return self.fn(x) + x
-
-        def tail() -> list[torch.nn.Module]:
-            return [act(), torch.nn.BatchNorm2d(h)]
-
-        super().__init__(
-            torch.nn.Conv2d(3, h, p, p),
-            *tail(),
-            *(
-                torch.nn.Sequential(
-                    Residual(
-                        torch.nn.Sequential(
-                            torch.nn.Conv2d(h, h, k, groups=h, padding="same"), *tail()
-                        )
-                    ),
-                    torch.nn.Conv2d(h, h, 1),
-                    *tail(),
-                )
-                for _ in range(depth)
-            ),
-            torch.nn.AdaptiveAvgPool2d((1, 1)),
-            torch.nn.Flatten(),
-            torch.nn.Linear(h, classes),
-        )
-
-
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")
 def test_training_mode_equals_torch() -> None:
     """Batch statistics in the outputs, and the running ones after the step (facts of BatchNorm).
@@ -100,7 +65,7 @@ def test_training_mode_equals_torch() -> None:
     checkpoint = "convmixer_gelu_original.pth.tar"
     images = reference(checkpoint).images
     model = build(checkpoint, weights=DATA / checkpoint)
-    torch_model = _TorchConvMixer(16, 3, 8, 4, 5, torch.nn.GELU).train()
+    torch_model = TorchConvMixer(16, 3, 8, 4, 5, torch.nn.GELU).train()
     torch_model.load_state_dict(torch.load(DATA / checkpoint, weights_only=True))
     before = model.get_layer("patch_norm").moving_variance.numpy().copy()
     with torch.no_grad():

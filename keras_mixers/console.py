@@ -1,0 +1,80 @@
+"""What the parts of the command share: quiet start, errors of one line, tables."""
+
+import contextlib
+import os
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+class UsageError(ValueError):
+    """The command was asked for something that does not exist."""
+
+
+@contextlib.contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn expected errors into one line and an exit status."""
+    try:
+        yield
+    except BrokenPipeError:  # `| head`; typer ends quietly.
+        raise
+    except (ValueError, OSError, ImportError) as error:
+        report(error)
+        raise typer.Exit(2 if isinstance(error, UsageError) else 1) from None
+
+
+@contextlib.contextmanager
+def quiet_start() -> Iterator[None]:
+    """Hide what TensorFlow prints as it is loaded, before it reads its own log level.
+
+    Who sets TF_CPP_MIN_LOG_LEVEL sees all of it.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ or "tensorflow" in sys.modules:
+        yield
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    stderr = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+def report(error: Exception) -> None:
+    """Print an error as one line; Keras's own can be the length of a model."""
+    message = str(error)
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        message = f"{error.filename}: {error.strerror}."
+    message = textwrap.shorten(message or type(error).__name__, 500, placeholder=" ...")
+    typer.echo(f"error: {message}", err=True)
+
+
+def percent(share: float | None) -> str:
+    """Return a percentage as text, "-" where there is none."""
+    return "-" if share is None else f"{share:.2f} %"
+
+
+def times(sizes: Iterable[int]) -> str:
+    """Return sizes as text, such as "224 x 224"."""
+    return " x ".join(map(str, sizes))
+
+
+def print_table(table: "Table") -> None:
+    """Print a table as wide as the terminal, or as wide as it is, where there is none."""
+    from rich import box
+    from rich.console import Console
+
+    table.box = box.SIMPLE_HEAD
+    for column in table.columns:
+        column.overflow = "fold"
+    width = None if sys.stdout.isatty() else 1000
+    Console(width=width, markup=False, highlight=False).print(table)

@@ -1,0 +1,83 @@
+"""Released weights as Keras files."""
+
+from pathlib import Path
+
+import keras
+
+from hub_export.files import beside
+from keras_mixers.models.catalogue import model_info
+from keras_mixers.models.registry import FAMILIES, create_model
+from keras_mixers.weights.checkpoint import read_checkpoint
+from keras_mixers.weights.errors import CheckpointError
+from keras_mixers.weights.identify import Identity, identify
+
+_ENDINGS = (".keras", ".weights.h5")
+
+
+def convert(
+    source: str, out: Path, variant: str | None = None, overwrite: bool = False
+) -> tuple[keras.Model, str]:
+    """Write released weights as a Keras model or a Keras weights file.
+
+    Args:
+        source: path of a checkpoint, or "variant:weights", such as "mixer_b16:imagenet", which
+            brings its own preprocessing; a lone file gets its family's.
+        out: the file to write, `.keras` or `.weights.h5`. It appears whole or not at all.
+        variant: of the checkpoint; None: found by its content.
+        overwrite: whether to replace `out`.
+
+    Returns:
+        The model, and what is known of it beyond its name, in one line.
+
+    Raises:
+        ValueError: if the source is of no known variant, or `out` has another ending.
+        FileExistsError: if `out` exists and must stay.
+        OSError: if the source can't be had.
+
+    Example:
+
+    >>> convert("mixer_b16:imagenet", Path("mixer.keras"))  # doctest: +SKIP
+    """
+    if not out.name.endswith(_ENDINGS):
+        raise ValueError(f"{out} must end in {' or '.join(_ENDINGS)}.")
+    with beside(out, overwrite) as place:
+        model, account = _build(source, variant)
+        if out.name.endswith(".keras"):
+            model.save(place)
+        else:
+            model.save_weights(place)
+    return model, account
+
+
+def _build(source: str, variant: str | None) -> tuple[keras.Model, str]:
+    name, colon, weights = source.partition(":")
+    if colon and not Path(source).exists():
+        if variant not in (None, name):
+            raise ValueError(f"{source!r} is of {name!r}; received the variant {variant!r}.")
+        return create_model(name, weights=weights), f"weights {weights!r} with their preprocessing"
+    identity = _identify(Path(source), variant)
+    info = model_info(identity.variant)
+    arguments = dict(info.arguments)
+    if identity.activation is not None:
+        arguments["activation"] = identity.activation
+    model = FAMILIES[info.family](
+        **arguments, classes=identity.classes, weights=source, name=info.name
+    )
+    activation = arguments.get("activation", "gelu")
+    return model, (
+        f"{identity.classes} classes, activation {activation}, preprocessing of the family: "
+        f"mean {info.preprocessing.mean}, std {info.preprocessing.std}"
+    )
+
+
+def _identify(path: Path, variant: str | None) -> Identity:
+    fitting = identify(read_checkpoint(path))
+    names = [identity.variant for identity in fitting]
+    if variant is not None:
+        model_info(variant)  # For its error.
+        if variant not in names:
+            raise CheckpointError(f"{path.name} is of {' or '.join(names)}, not of {variant}.")
+        return fitting[names.index(variant)]
+    if len(fitting) > 1:
+        raise CheckpointError(f"{path.name} fits {' and '.join(names)}; choose one by --variant.")
+    return fitting[0]

@@ -1,0 +1,232 @@
+"""Fetches released weights.
+
+With pooch, because it writes beside and renames, retries, caches where users expect it, shows a
+progress bar, and needs no torch. This module adds what it does not do: files are checked before
+they enter the cache, a folder can stand in for the network, and every error is one line.
+"""
+
+import os
+import pickle
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pooch
+import requests
+from safetensors import SafetensorError, safe_open
+
+from keras_mixers.weights.errors import DownloadError
+from keras_mixers.weights.sources import Source
+
+CACHE_VARIABLE = "KERAS_MIXERS_CACHE"
+URL_VARIABLE = "KERAS_MIXERS_WEIGHTS_URL"
+_RETRIES = 2
+_CHUNK = 1 << 20  # bytes; pooch flushes the file after each, and its default is 1024
+# How torch's files began before they became zip archives.
+_OLD_TORCH = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (requests.exceptions.ChunkedEncodingError, "the connection broke off"),
+    (requests.exceptions.SSLError, "there is no secure connection"),
+    (requests.exceptions.Timeout, "no answer came in time"),
+    (requests.exceptions.ConnectionError, "there is no connection, or it stalled"),
+)
+
+
+def fetch(source: Source) -> Path:
+    """Return a released file, downloaded into the cache unless it is there.
+
+    The cache is `pooch.os_cache("keras_mixers")`, or the folder that the environment variable
+    KERAS_MIXERS_CACHE names. KERAS_MIXERS_WEIGHTS_URL replaces the published address: by a mirror
+    (`https://.../`, to which the file's name is added), or by a local folder, whose file is then
+    used where it is. Two processes that fetch one file at once both download it; each sees it whole
+    or not at all.
+
+    Args:
+        source: a row of the table, such as from `find_source`.
+
+    Raises:
+        DownloadError: an OSError, if the file can't be downloaded or kept, or is no checkpoint, or
+            has another size or sha256 than the table says.
+
+    Example:
+
+    >>> from unittest import mock
+    >>> from keras_mixers.weights.sources import find_source
+    >>> import tempfile
+    >>> source, folder = find_source("mixer_b16", "imagenet"), Path(tempfile.mkdtemp())
+    >>> zipfile.ZipFile(folder / source.file, "w").close()
+    >>> with mock.patch.dict(os.environ, {"KERAS_MIXERS_WEIGHTS_URL": str(folder)}):
+    ...     fetch(source).name
+    'imagenet1k-Mixer-B_16.npz'
+    """
+    mirror = os.environ.get(URL_VARIABLE, "")
+    if mirror and "://" not in mirror:
+        return _in_folder(Path(mirror).expanduser(), source)
+    if mirror and not mirror.startswith(("http://", "https://")):
+        raise DownloadError(
+            f"{URL_VARIABLE} must be an address with http:// or https://, or a local folder; "
+            f"received {mirror!r}."
+        )
+    store = _store(source, mirror)
+    path: Path = store.abspath / source.file
+    if path.exists():
+        fault = find_fault(path, source)
+        if fault:
+            raise DownloadError(f"{path} {fault}; remove it, and it will be downloaded again.")
+        return path
+    _download(store, source)
+    return path
+
+
+def local_path(source: Source) -> Path:
+    """Return where a released file is, or would be, on this machine."""
+    mirror = os.environ.get(URL_VARIABLE, "")
+    if mirror and "://" not in mirror:
+        return Path(mirror).expanduser() / source.file
+    return Path(_store(source, mirror).abspath) / source.file
+
+
+def checksum(path: Path) -> str:
+    """Return the sha256 of a file, in hexadecimal digits."""
+    return str(pooch.file_hash(path))
+
+
+def _store(source: Source, mirror: str) -> pooch.Pooch:
+    """Return pooch's cache for one file, from its own address or from a mirror."""
+    return pooch.create(
+        path=pooch.os_cache("keras_mixers"),
+        base_url=mirror,
+        registry={source.file: None},
+        urls={} if mirror else {source.file: source.url},
+        env=CACHE_VARIABLE,
+        retry_if_failed=_RETRIES,
+    )
+
+
+def find_fault(path: Path, source: Source) -> str | None:
+    """Return what is wrong with a file that should be `source`'s, or None.
+
+    Args:
+        path: of the file, whatever its name.
+        source: says which container, size and sha256 it should have.
+
+    >>> from keras_mixers.weights.sources import find_source
+    >>> import tempfile
+    >>> page = Path(tempfile.mkdtemp(), "page")
+    >>> _ = page.write_text("<!doctype html><title>Not found</title>")
+    >>> find_fault(page, find_source("mixer_b16", "imagenet"))
+    'is a web page instead of a .npz file'
+    """
+    ending = Path(source.file).suffix
+    try:
+        with path.open("rb") as file:
+            start = file.read(64)
+        if start.lstrip().startswith(b"<"):
+            return f"is a web page instead of a {ending} file"
+        if not _CONTAINERS[ending](path, start):
+            return f"is not a {ending} file, or not all of it"
+        size = path.stat().st_size
+        if source.size is not None and size != source.size:
+            return f"has {size} bytes instead of {source.size}"
+        # The last, because it reads all of the file.
+        if source.sha256 is not None:
+            sha256 = pooch.file_hash(path)
+            if sha256 != source.sha256:
+                return f"has the sha256 {sha256} instead of {source.sha256}"
+    except OSError as error:
+        return f"can't be read ({error.strerror})"
+    return None
+
+
+def _is_safetensors(path: Path, start: bytes) -> bool:
+    """Tell whether the header's length, content and the file's size agree."""
+    try:
+        with safe_open(path, framework="np"):
+            return True
+    except SafetensorError:
+        return False
+
+
+def _is_zip(path: Path, start: bytes) -> bool:
+    """Tell whether a zip archive, as npz is, begins and ends here."""
+    return start.startswith(b"PK") and zipfile.is_zipfile(path)
+
+
+def _is_torch(path: Path, start: bytes) -> bool:
+    return start.startswith(_OLD_TORCH) or _is_zip(path, start)
+
+
+_CONTAINERS: dict[str, Callable[[Path, bytes], bool]] = {
+    ".safetensors": _is_safetensors,
+    ".npz": _is_zip,
+    ".pth": _is_torch,
+    ".tar": _is_torch,
+}
+
+
+def _in_folder(folder: Path, source: Source) -> Path:
+    """Return the file where the user keeps it."""
+    path = folder / source.file
+    if not path.exists():
+        raise DownloadError(
+            f"{URL_VARIABLE} names the folder {str(folder)!r}, where {source.file!r} is missing; "
+            f"put {source.url} there under this name."
+        )
+    fault = find_fault(path, source)
+    if fault:
+        raise DownloadError(f"{path} {fault}; replace it by {source.url}.")
+    return path
+
+
+def _download(store: pooch.Pooch, source: Source) -> None:
+    """Download a file into the cache, whole and checked or not at all."""
+    url = store.get_url(source.file)
+    http = pooch.HTTPDownloader(
+        progressbar=sys.stderr.isatty() or "ipykernel" in sys.modules, chunk_size=_CHUNK
+    )
+
+    def download(_url: str, temporary: str, _store: pooch.Pooch) -> None:
+        """Fill the file that pooch will rename; it tries again after requests' errors alone."""
+        try:
+            http(url, temporary, store)
+        except requests.HTTPError as error:
+            if error.response is not None:
+                error.response.close()  # pooch leaves it open
+                if error.response.status_code >= 500:
+                    raise
+            raise _failed(url, _reason(error)) from error
+        fault = find_fault(Path(temporary), source)
+        if fault:
+            raise _failed(url, f"what came {fault}")
+        # A temporary file is its owner's alone, but a cache may be shared.
+        Path(temporary).chmod(0o644)
+
+    try:
+        store.fetch(source.file, downloader=download)
+    except DownloadError:
+        raise
+    except (requests.RequestException, ValueError) as error:  # ValueError: of an odd address
+        raise _failed(url, _reason(error)) from error
+    except OSError as error:
+        raise DownloadError(
+            f"The cache folder {str(store.abspath)!r} can't hold {source.file} "
+            f"({error.strerror or type(error).__name__}); set {CACHE_VARIABLE} to another folder."
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return in a few words what went wrong; requests' own lines show its inner workings."""
+    if isinstance(error, requests.HTTPError):
+        return f"the server answered {str(error).split(' for url')[0]}"
+    for kind, reason in _REASONS:
+        if isinstance(error, kind):
+            return reason
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _failed(url: str, reason: str) -> DownloadError:
+    return DownloadError(
+        f"{url} could not be downloaded: {reason}. Try again, or set {URL_VARIABLE} to a mirror or "
+        "to a folder that holds the file."
+    )

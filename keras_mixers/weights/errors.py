@@ -1,0 +1,9 @@
+"""What can be wrong with released weights."""
+
+
+class CheckpointError(ValueError):
+    """A file can't be read as a checkpoint, or does not fit a model."""
+
+
+class DownloadError(OSError):
+    """A released file can't be had, or is not what it should be."""
