@@ -94,9 +94,10 @@ def preprocess(
     channels = images.shape[-1]
     if channels != 3:
         mean, std = ((sum(values) / 3,) * channels for values in (mean, std))
-    return keras.layers.Normalization(
-        mean=[255 * value for value in mean],
-        variance=[(255 * value) ** 2 for value in std],
+    # Not Normalization, whose constants become inputs of an exported ONNX file.
+    return keras.layers.Rescaling(
+        [1 / (255 * value) for value in std],
+        [-average / value for average, value in zip(mean, std, strict=True)],
         dtype=at_least_float32(None),
         name="preprocessing",
     )(images)

@@ -58,7 +58,7 @@ def test_named_weights_bring_their_preprocessing_and_activation(
     model = km.create_model("mixer_s32", weights="imagenet-gsam")
     np.testing.assert_array_equal(model.get_layer("head").kernel, mixer_s32["head/kernel"])
     assert model.get_layer("block_0").get_config()["activation"] == "gelu_tanh"
-    assert model.get_layer("preprocessing").get_config()["mean"] == [127.5] * 3
+    assert model.get_layer("preprocessing").get_config()["offset"] == [-1.0] * 3
     same = km.MLPMixer(512, 8, 32, activation="gelu_tanh", weights="imagenet-gsam")
     np.testing.assert_array_equal(same.get_weights()[0], model.get_weights()[0])
 
@@ -70,8 +70,8 @@ def test_preprocessing_belongs_to_the_weights(folder: Path) -> None:
     save_file(arrays, folder / source.file)
     model = km.create_model("mixer_b16", weights="imagenet-miil")
     config = model.get_layer("preprocessing").get_config()
-    assert config["mean"] == [0.0] * 3
-    assert config["variance"] == [255.0**2] * 3
+    assert config["offset"] == [0.0] * 3
+    assert config["scale"] == [1 / 255] * 3
     assert model.get_layer("block_0").get_config()["activation"] == "gelu"
 
 

@@ -1,0 +1,106 @@
+"""The same models give the same numbers on TensorFlow, JAX and torch."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.models.tiny import BUILDERS
+from tests.weights.golden import GOLDEN, reference
+
+pytestmark = pytest.mark.backends
+
+BACKENDS = ("tensorflow", "jax", "torch")
+ROOT = Path(__file__).parents[2]
+Arrays = dict[str, np.ndarray]
+
+
+def compute(backend: str, *folders: Path) -> Arrays:
+    folders[0].mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.backends.compute", *map(str, folders)],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    with np.load(folders[0] / "arrays.npz") as content:
+        return dict(content)
+
+
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Arrays]:
+    """What each backend computed; all but TensorFlow read TensorFlow's `.keras` files as well."""
+    folder = tmp_path_factory.mktemp("backends")
+    first, *others = BACKENDS
+    results = {first: compute(first, folder / first)}
+    for backend in others:
+        results[backend] = compute(backend, folder / backend, folder / first)
+    return results
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_it_was_this_backend(computed: dict[str, Arrays], backend: str) -> None:
+    assert str(computed[backend]["backend"]) == backend
+    assert backend in computed[backend]["modules"]
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("name", BUILDERS)
+def test_logits_are_those_of_tensorflow(
+    computed: dict[str, Arrays], name: str, backend: str
+) -> None:
+    expected = computed["tensorflow"][f"{name}/logits"]
+    assert expected.shape == (4, 5)
+    assert np.ptp(expected, axis=0).min() > 0.01  # They depend on the image.
+    for key in ("logits", "of_other"):
+        np.testing.assert_allclose(computed[backend][f"{name}/{key}"], expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", BUILDERS)
+def test_saved_model_gives_the_same_bits(
+    computed: dict[str, Arrays], name: str, backend: str
+) -> None:
+    arrays = computed[backend]
+    np.testing.assert_array_equal(arrays[f"{name}/loaded"], arrays[f"{name}/logits"])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", BUILDERS)
+def test_training_step(computed: dict[str, Arrays], name: str, backend: str) -> None:
+    arrays = computed[backend]
+    loss, trained = arrays[f"{name}/loss"], arrays[f"{name}/trained"]
+    assert np.isfinite(loss)
+    assert np.all(np.isfinite(trained))
+    assert np.abs(trained - arrays[f"{name}/logits"]).max() > 1e-3
+    # The Performer has dropout, whose draws differ between the backends.
+    if name != "t2t_vit_performer":
+        assert loss == pytest.approx(float(computed["tensorflow"][f"{name}/loss"]), abs=1e-5)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("checkpoint", GOLDEN)
+def test_released_checkpoints(computed: dict[str, Arrays], checkpoint: str, backend: str) -> None:
+    found = computed[backend][f"golden/{checkpoint}"]
+    np.testing.assert_allclose(found, reference(checkpoint).logits, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_masks(computed: dict[str, Arrays], backend: str) -> None:
+    names = [name for name in computed["tensorflow"] if name.startswith("masked/")]
+    assert len(names) == 3
+    for name in names:
+        expected = computed["tensorflow"][name]
+        np.testing.assert_allclose(computed[backend][name], expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_drop_path(computed: dict[str, Arrays], backend: str) -> None:
+    samples = computed[backend]["drop_path"].reshape(64, -1)
+    assert np.all(samples == samples[:, :1])
+    assert set(samples[:, 0]) == {0.0, 2.0}
