@@ -1,0 +1,1 @@
+"""Speed beside other implementations, measured on the machine at hand."""

@@ -1,0 +1,35 @@
+"""What is compared with timm, on which images, and how close it must be. Imports neither side."""
+
+import numpy as np
+
+# Every variant that both have: our name, and timm's.
+VARIANTS = {
+    "convmixer_1536_20": "convmixer_1536_20",
+    "convmixer_768_32": "convmixer_768_32",
+    "convmixer_1024_20_p14": "convmixer_1024_20_ks9_p14",
+    "mixer_s32": "mixer_s32_224",
+    "mixer_s16": "mixer_s16_224",
+    "mixer_b32": "mixer_b32_224",
+    "mixer_b16": "mixer_b16_224",
+    "mixer_l32": "mixer_l32_224",
+    "mixer_l16": "mixer_l16_224",
+}
+
+# How far logits may be apart, as a share of the largest: float32 summed in another order.
+TOLERANCE = 2e-5
+
+
+def random_images(count: int, height: int = 224, width: int = 224) -> np.ndarray:
+    """Return images (B, H, W, 3) of about unit variance, of coarse patterns that differ.
+
+    Plain noise would not do: its average over all positions is the same for every image.
+    """
+    random = np.random.default_rng(0)
+    coarse = random.normal(size=(count, -(-height // 32), -(-width // 32), 3))
+    patterns = coarse.repeat(32, axis=1).repeat(32, axis=2)[:, :height, :width]
+    return (patterns + 0.3 * random.normal(size=patterns.shape)).astype("float32")
+
+
+def difference(ours: np.ndarray, reference: np.ndarray) -> float:
+    """Return the largest difference as a share of the largest value of the reference."""
+    return float(np.abs(ours - reference).max() / np.abs(reference).max())
