@@ -45,7 +45,7 @@ def known(layer: str, axis: str, size: int | None) -> int:
     """Return `size`, or raise ValueError if it is unknown although weights depend on it."""
     if size is None:
         raise ValueError(f"{layer} needs to know {axis} when it is built; received None for it.")
-    return size
+    return int(size)
 
 
 def positive(name: str, value: float) -> float:

@@ -16,7 +16,7 @@ from keras_mixers.weights.resize import (
 )
 
 Values = dict[str, np.ndarray]
-Position = Literal["computed", "interpolate"]
+Position = Literal["interpolate", "computed"]
 
 _STEM = "patch_embed/conv/kernel"
 _TABLE = "position/table"
@@ -31,20 +31,20 @@ def fit(model: keras.Model, values: Values, position: Position) -> Values:
     Args:
         model: a ConvMixer, an MLPMixer or a T2TViT.
         values: of a checkpoint for a square image, by the path of the weight.
-        position: whether another grid's position table is the model's own, "computed" for its
-            grid, or "interpolate"d from the checkpoint's.
+        position: whether the position table of another grid is "interpolate"d from the
+            checkpoint's, or the model's own, "computed" for its grid.
 
     Raises:
         ValueError: if an MLP-Mixer's grid is no multiple of the checkpoint's, or `position` is
             unknown.
     """
-    if position not in ("computed", "interpolate"):
-        raise ValueError(f"position must be 'computed' or 'interpolate'; received {position!r}.")
+    if position not in ("interpolate", "computed"):
+        raise ValueError(f"position must be 'interpolate' or 'computed'; received {position!r}.")
     values = dict(values)
     shapes = {weight.path: tuple(weight.shape) for weight in model.weights}
     if _STEM in values:
         values[_STEM] = _fit_channels(values[_STEM], shapes[_STEM][2])
-    if _TABLE in values and values[_TABLE].shape[1] != shapes[_TABLE][1]:
+    if _TABLE in values and _is_of_another_grid(values[_TABLE].shape[1] - 1, model):
         table = values.pop(_TABLE)
         if position == "interpolate":
             old = _square(table.shape[1] - 1)
@@ -68,7 +68,7 @@ def _spread(model: keras.Model, values: Values) -> None:
     """Spread the token MLPs over a larger grid, in place."""
     layer = next(layer for layer in model.layers if isinstance(layer, PatchEmbed))
     new, tokens = _grid(model), len(values["block_0/token_mlp/dense_1/bias"])
-    if math.isqrt(tokens) ** 2 != tokens or new == _square(tokens):
+    if not _is_of_another_grid(tokens, model):
         return
     scale_factors(_square(tokens), new, layer.patch_size)  # Its error speaks of pixels.
     for block in {path.split("/")[0] for path in values if "/token_mlp/" in path}:
@@ -76,6 +76,16 @@ def _spread(model: keras.Model, values: Values) -> None:
         kernel_0, bias_0, kernel_1, bias_1 = (values[path] for path in paths)
         spread = spread_token_mlp(kernel_0, bias_0, kernel_1, bias_1, _square(tokens), new)
         values.update(zip(paths, spread, strict=True))
+
+
+def _is_of_another_grid(tokens: int, model: keras.Model) -> bool:
+    """Tell whether a checkpoint of that many patches is not of the model's grid.
+
+    Checkpoints are for square images; as many patches that make no square are the model's own.
+    """
+    if tokens == math.prod(_grid(model)) and math.isqrt(tokens) ** 2 != tokens:
+        return False
+    return _square(tokens) != _grid(model)
 
 
 def _square(tokens: int) -> Grid:

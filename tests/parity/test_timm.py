@@ -4,12 +4,15 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import PIL.Image
 import pytest
+import sklearn.datasets
 import torch
 
 import keras_mixers
 from benchmarks import timm_reference
 from benchmarks.comparison import TOLERANCE, VARIANTS, difference, random_images
+from keras_mixers.preprocessing import load_image, resize_and_crop
 
 # torch says once that even kernels, which are tested here on purpose, cost it a padded copy.
 pytestmark = [
@@ -60,17 +63,49 @@ def test_all_of_timms_variants_are_compared() -> None:
 def test_full_size(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     images = random_images(2)
     theirs = timm_reference.random_model(VARIANTS[name])
-    ours = keras_mixers.create_model(name, include_preprocessing=False, classifier_activation=None)
-    assert _parameters(ours) == sum(parameter.numel() for parameter in theirs.parameters())
-    _load(ours, theirs, tmp_path)
+    whole = keras_mixers.create_model(name, classifier_activation=None)
+    assert _parameters(whole) == sum(parameter.numel() for parameter in theirs.parameters())
+    _load(whole, theirs, tmp_path)
 
     expected = timm_reference.logits(theirs, images)
+    ours = keras.Model(whole.get_layer("preprocessing").output, whole.output)
     apart = difference(ours.predict_on_batch(images), expected)
-    with capsys.disabled():
-        print(f"\n{name}: largest difference {apart:.1e} of the largest logit")
     # Logits that were the same for any image would prove little.
     assert difference(expected[0], expected[1]) > 0.1
+
+    pixels, their_pixels = _evaluation_pixels(name, theirs)
+    pixels_apart = float(np.abs(_normalised(pixels, name) - their_pixels).max())
+    expected = timm_reference.logits(theirs, their_pixels)
+    photo_apart = difference(whole.predict_on_batch(pixels), expected)
+    with capsys.disabled():
+        print(
+            f"\n{name}: largest difference {apart:.1e} of the largest logit; of a photo "
+            f"{photo_apart:.1e}, its pixels {pixels_apart:.1e}"
+        )
     assert apart <= TOLERANCE
+    assert photo_apart <= TOLERANCE
+    # Resize and crop agree to the bit; what is left is float32's mean and deviation.
+    assert pixels_apart <= 1e-6
+
+
+def _evaluation_pixels(name: str, theirs: torch.nn.Module) -> tuple[np.ndarray, np.ndarray]:
+    """Return a JPEG (1, H, W, 3) as each side cuts it: ours uint8, timm's normalised."""
+    photo = Path(sklearn.datasets.__file__).with_name("images") / "china.jpg"
+    info = keras_mixers.model_info(name)
+    how = info.preprocessing
+    image = load_image(photo, 3)
+    pixels = resize_and_crop(image, info.input_shape[:2], how.crop, how.interpolation)
+    timm_reference.import_timm()
+    from timm.data import create_transform, resolve_data_config
+
+    transform = create_transform(**resolve_data_config({}, model=theirs))
+    tensor = transform(PIL.Image.open(photo).convert("RGB"))
+    return pixels[np.newaxis], tensor.numpy().transpose(1, 2, 0)[np.newaxis]
+
+
+def _normalised(pixels: np.ndarray, name: str) -> np.ndarray:
+    how = keras_mixers.model_info(name).preprocessing
+    return (pixels / np.float32(255) - np.float32(how.mean)) / np.float32(how.std)
 
 
 @pytest.mark.parametrize("size", [(100, 75), (7, 13)])
