@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import keras_mixers as km
+from keras_mixers.weights.sources import SOURCES
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
@@ -23,3 +24,4 @@ def test_table_of_variants() -> None:
 
 def test_number_of_variants() -> None:
     assert f"{len(km.list_models())} published variants" in README
+    assert f"lists all {len(SOURCES)} files" in README
