@@ -32,7 +32,7 @@ wheel: .venv-dev/installed  ## The wheel holds three packages and works in an em
 	.venv-wheel/bin/python tests/check_wheel.py dist/*.whl
 
 benchmark: .venv-reference/installed  ## Inference beside timm, in one run
-	.venv-reference/bin/python -m benchmarks.inference
+	.venv-reference/bin/python -m benchmarks.inference --overwrite
 
 .venv/installed: EXTRA = quickstart
 .venv-dev/installed: EXTRA = dev
