@@ -15,6 +15,7 @@ import numpy as np
 from benchmarks.comparison import VARIANTS, random_images
 
 OURS = "tf.function"
+COMPILED = "NHWC compiled"
 _modes: dict[str, Callable[[], np.ndarray]] = {}
 
 
@@ -41,7 +42,7 @@ def start_timm(name: str, batch: int, threads: int, weights: Path) -> dict[str, 
     images_nhwc = images.to(memory_format=torch.channels_last)
     _modes["NHWC"] = mode(nhwc, images_nhwc)
     if shutil.which(os.environ.get("CXX", "g++")):
-        _modes["NHWC compiled"] = mode(torch.compile(nhwc), images_nhwc)
+        _modes[COMPILED] = mode(torch.compile(nhwc), images_nhwc)
     return {key: run() for key, run in _modes.items()}
 
 
