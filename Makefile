@@ -1,8 +1,10 @@
 # Python 3.11 or newer and make are all that a machine needs; each target builds its environment.
 PYTHON ?= python3
+# The newest that tensorflow-addons takes.
+OLD_PYTHON ?= $(or $(shell command -v python3.11),$(PYTHON))
 PYTEST = bin/python -m pytest
 
-.PHONY: quickstart test lint test-backends test-portable parity wheel benchmark clean
+.PHONY: quickstart test lint test-backends test-portable test-old-stack parity wheel benchmark clean
 
 quickstart: .venv/installed  ## Train, save, export and look at a small model, on real scans
 	.venv/bin/keras-mixers quickstart --overwrite
@@ -20,6 +22,11 @@ test-backends: .venv-backends/installed  ## The same numbers on TensorFlow, JAX 
 
 test-portable: .venv-portable/installed  ## TFLite, ONNX and OpenVINO take the layers
 	.venv-portable/$(PYTEST) -m portable
+
+test-old-stack: .venv-dev/installed .venv-old-stack/installed  ## TensorFlow 2.15 and tensorflow-addons fine-tune the exports
+	rm -rf build/old-stack
+	.venv-dev/bin/python -m tests.old_stack.export build/old-stack
+	OLD_STACK_EXPORTS=build/old-stack .venv-old-stack/$(PYTEST) -c tests/old_stack/pytest.ini tests/old_stack/test_fine_tuning.py
 
 parity: .venv-reference/installed  ## Every variant that timm has, at full size
 	.venv-reference/$(PYTEST) -m parity
@@ -44,6 +51,13 @@ benchmark: .venv-reference/installed  ## Inference beside timm, in one run
 	rm -rf $(@D)
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet --editable '.[$(EXTRA)]'
+	touch $@
+
+.venv-old-stack/installed: tests/old_stack/requirements.txt
+	@$(OLD_PYTHON) -c 'import sys; sys.version_info < (3, 12) or sys.exit("tensorflow-addons needs Python 3.9 to 3.11, received %d.%d; set OLD_PYTHON." % sys.version_info[:2])'
+	rm -rf $(@D)
+	$(OLD_PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --requirement $<
 	touch $@
 
 clean:

@@ -1,33 +1,56 @@
 """SavedModels that TensorFlow Hub users load, call and fine-tune."""
 
-from collections.abc import Callable
+import json
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from hub_export.files import beside
+from hub_export.facts import facts_of
+from hub_export.parts import features_of, is_classifier, to_probabilities, without_softmax
+from hub_export.reusable import call, reusable
+from hub_export.verification import Verification, export_verified
+from keras_mixers.labels import check_count
 
 MARKER = "saved_model.pb"
 
 
-def export_saved_model(model: keras.Model, path: str | Path, overwrite: bool = False) -> None:
+def export_saved_model(
+    model: keras.Model,
+    path: str | Path,
+    labels: Sequence[str] | None = None,
+    overwrite: bool = False,
+    data: np.ndarray | str | Path | None = None,
+) -> Verification:
     """Write a model as a reusable SavedModel, a folder for `tensorflow_hub.load(path)`.
 
     What is loaded maps images (B, H, W, C), float32 in [0, 1], to float32 logits (B, classes), or,
     for a model without top, to its features. It has `__call__(inputs, training=False)`, traced
-    both ways; `variables`, `trainable_variables` and `regularization_losses`; and the signature
-    `serving_default`, from `images` to `outputs`.
+    both ways, `variables`, `trainable_variables` and `regularization_losses`; a classifier also
+    has `features`, an object of the same kind. Signatures, from `images`: `serving_default` (of a
+    classifier: to `logits` and `probabilities`), `image_classification` and `feature_vector` (to
+    `default`). `labels` and `metadata` are assets.
+
+    Before it takes its name it is loaded in a new process and compared; see `verify`.
 
     Args:
         model: with `include_preprocessing=True`, as it takes pixels in [0, 255]. Its input's
             height and width become those of the SavedModel; None means any.
         path: the folder to write. It appears whole or not at all.
+        labels: a name for each class.
         overwrite: whether to replace a SavedModel at `path`.
+        data: images for the comparison, as `verify` takes them.
+
+    Returns:
+        What was compared.
 
     Raises:
-        ValueError: if it is not known which pixels the model expects, or Keras does not run on
-            TensorFlow.
+        ValueError: if it is not known which pixels the model expects, labels and classes are not
+            as many, Keras does not run on TensorFlow, or the comparison fails.
         FileExistsError: if there is something at `path` that must stay.
         FileNotFoundError: if there is no folder to write into.
 
@@ -36,37 +59,52 @@ def export_saved_model(model: keras.Model, path: str | Path, overwrite: bool = F
     >>> import tempfile, keras_mixers, tensorflow_hub
     >>> model = keras_mixers.MLPMixer(8, 1, input_shape=(32, 32, 3), classes=5)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     export_saved_model(model, f"{folder}/mixer")
+    ...     _ = export_saved_model(model, f"{folder}/mixer")
     ...     tensorflow_hub.load(f"{folder}/mixer")(tf.ones((2, 32, 32, 3))).shape
     TensorShape([2, 5])
 
     Reference: https://www.tensorflow.org/hub/reusable_saved_models.
     """
+    write = partial(write_saved_model, model, labels=labels)
+    return export_verified(write, model, Path(path), overwrite, MARKER, data)
+
+
+def write_saved_model(
+    model: keras.Model,
+    folder: Path,
+    labels: Sequence[str] | None = None,
+    metadata: Mapping[str, object] | None = None,
+) -> None:
+    """Write what `export_saved_model` writes, straight to `folder`, without comparing it.
+
+    Args:
+        model: as for `export_saved_model`.
+        folder: the folder to write.
+        labels: a name for each class.
+        metadata: what the asset `metadata.json` says; None: what the model itself tells.
+
+    Raises:
+        ValueError: if the model or the labels don't fit; see `export_saved_model`.
+    """
     require_tensorflow()
     _check_pixels(model)
-    logits = without_softmax(model)
-    images = tf.TensorSpec(logits.inputs[0].shape, tf.float32, name="images")
-    root = _reusable(logits, images)
-
-    @tf.function(input_signature=[images], autograph=False)
-    def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"outputs": _call(logits, images, training=False)}
-
-    with beside(Path(path), overwrite, MARKER) as place:
-        tf.saved_model.save(root, str(place), signatures={"serving_default": serve})
-
-
-def without_softmax(model: keras.Model) -> keras.Model:
-    """Return the model, of the same weights, that ends in `model`'s logits.
-
-    >>> import keras_mixers
-    >>> model = keras_mixers.MLPMixer(8, 1, input_shape=(32, 32, 3), classes=5)
-    >>> [network.layers[-1].name for network in (model, without_softmax(model))]
-    ['predictions', 'head']
-    """
-    if "predictions" not in [layer.name for layer in model.layers]:
-        return model
-    return keras.Model(model.input, model.get_layer("head").output, name=model.name)
+    root_model = without_softmax(model)
+    if labels is not None:
+        if not is_classifier(model):
+            raise ValueError(f"The model {model.name!r} has no classes; leave the labels out.")
+        check_count("The labels", labels, root_model.output.shape[-1])
+        _check_lines(labels)
+    if metadata is None:
+        metadata = facts_of(model, labels).to_json()
+    images = tf.TensorSpec(root_model.inputs[0].shape, tf.float32, name="images")
+    root = reusable(root_model, images)
+    if is_classifier(model):
+        root.features = reusable(features_of(model), images)
+    with tempfile.TemporaryDirectory() as assets:
+        if labels is not None:
+            root.labels = _asset(Path(assets, "labels.txt"), "".join(f"{n}\n" for n in labels))
+        root.metadata = _asset(Path(assets, "metadata.json"), json.dumps(metadata, indent=2))
+        tf.saved_model.save(root, str(folder), signatures=_signatures(model, images))
 
 
 def require_tensorflow() -> None:
@@ -87,36 +125,40 @@ def _check_pixels(model: keras.Model) -> None:
         )
 
 
-def _call(model: keras.Model, images: tf.Tensor, training: bool) -> tf.Tensor:
-    return tf.cast(model(255.0 * images, training=training), tf.float32)
+def _check_lines(labels: Sequence[str]) -> None:
+    for label in labels:
+        if not label.strip() or len(label.splitlines()) > 1:
+            raise ValueError(f"A label must be one line of text; received {label!r}.")
 
 
-def _reusable(model: keras.Model, images: tf.TensorSpec) -> tf.train.Checkpoint:
-    """Return what TensorFlow Hub calls a reusable SavedModel's root, traced for `images`."""
-
-    # Not tf.Module: its `variables` are a property, which a SavedModel does not keep.
-    class Root(tf.train.Checkpoint):
-        @tf.function(autograph=False)
-        def __call__(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-            return _call(model, inputs, training)
-
-    root = Root()
-    root.variables = [weight.value for weight in model.variables]
-    root.trainable_variables = [weight.value for weight in model.trainable_variables]
-    root.regularization_losses = [
-        _regularization_loss(weight)
-        for weight in model.trainable_variables
-        if weight.regularizer is not None
-    ]
-    for training in (False, True):
-        root.__call__.get_concrete_function(images, training=training)
-    return root
+def _asset(path: Path, text: str) -> tf.saved_model.Asset:
+    path.write_text(text, encoding="utf-8")
+    return tf.saved_model.Asset(str(path))
 
 
-def _regularization_loss(weight: keras.Variable) -> Callable[[], tf.Tensor]:
-    @tf.function(input_signature=[], autograph=False)
-    def loss() -> tf.Tensor:
-        return tf.cast(weight.regularizer(weight.value), tf.float32)
+def _signatures(model: keras.Model, images: tf.TensorSpec) -> dict[str, Callable]:
+    """Return the functions of inference, by name; serving programs call them."""
+    signature = tf.function(input_signature=[images], autograph=False)
+    logits, features = without_softmax(model), features_of(model)
 
-    loss.get_concrete_function()
-    return loss
+    @signature
+    def feature_vector(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"default": call(features, images, training=False)}
+
+    if not is_classifier(model):
+        return {"serving_default": feature_vector, "feature_vector": feature_vector}
+
+    @signature
+    def serving_default(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        scores = call(logits, images, training=False)
+        return {"logits": scores, "probabilities": to_probabilities(model, scores)}
+
+    @signature
+    def image_classification(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"default": call(logits, images, training=False)}
+
+    return {
+        "serving_default": serving_default,
+        "image_classification": image_classification,
+        "feature_vector": feature_vector,
+    }

@@ -1,32 +1,45 @@
 """TFLite files for phones and other small machines."""
 
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.python.convert_phase import ConverterError
 
-from hub_export.files import beside
 from hub_export.saved_model import require_tensorflow
+from hub_export.verification import Verification, export_verified
 
 
-def export_tflite(model: keras.Model, path: str | Path, overwrite: bool = False) -> None:
+def export_tflite(
+    model: keras.Model,
+    path: str | Path,
+    overwrite: bool = False,
+    data: np.ndarray | str | Path | None = None,
+) -> Verification:
     """Write a model as a float32 TFLite file, of TFLite's own operators alone.
 
     The file's input is the model's, one image at a time: (1, H, W, C), float32, pixels in
     [0, 255] for a model with `include_preprocessing=True`. Its output is the model's too. Every
     interpreter runs it, LiteRT's (`ai_edge_litert.interpreter`) among them.
 
+    Before it takes its name it is loaded in a new process and compared; see `verify`.
+
     Args:
         model: of one input, computed in float32.
         path: the file to write. It appears whole or not at all.
         overwrite: whether to replace a file at `path`.
+        data: images for the comparison, as `verify` takes them.
+
+    Returns:
+        What was compared.
 
     Raises:
         ValueError: if a layer computes in half precision or needs an operator that TFLite lacks,
-            or Keras does not run on TensorFlow.
+            Keras does not run on TensorFlow, or the comparison fails.
         FileExistsError: if there is something at `path` that must stay.
         FileNotFoundError: if there is no folder to write into.
 
@@ -35,20 +48,32 @@ def export_tflite(model: keras.Model, path: str | Path, overwrite: bool = False)
     >>> import keras_mixers
     >>> model = keras_mixers.MLPMixer(8, 1, input_shape=(32, 32, 3), classes=5)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     export_tflite(model, f"{folder}/mixer.tflite")
-    ...     [path.name for path in Path(folder).iterdir()]
-    ['mixer.tflite']
+    ...     export_tflite(model, f"{folder}/mixer.tflite").passed
+    True
 
     Reference: https://ai.google.dev/edge/litert/conversion/tensorflow/convert_tf.
     """
+    write = partial(write_tflite, model)
+    return export_verified(write, model, Path(path), overwrite, data=data)
+
+
+def write_tflite(model: keras.Model, path: Path) -> None:
+    """Write what `export_tflite` writes, straight to `path`, without comparing it.
+
+    Args:
+        model: as for `export_tflite`.
+        path: the file to write.
+
+    Raises:
+        ValueError: if the model can't be converted; see `export_tflite`.
+    """
     require_tensorflow()
     _check_precision(model)
-    with beside(Path(path), overwrite) as place:
-        content = _convert(model)
-        foreign = custom_operators(content)
-        if foreign:
-            raise ValueError(_refusal(model, ", ".join(foreign)))
-        place.write_bytes(content)
+    content = _convert(model)
+    foreign = custom_operators(content)
+    if foreign:
+        raise ValueError(_refusal(model, ", ".join(foreign)))
+    path.write_bytes(content)
 
 
 def custom_operators(content: bytes) -> list[str]:

@@ -48,7 +48,7 @@ def class_names(path: str | Path, classes: int) -> list[str]:
     names = [line.strip() for line in text.rstrip().split("\n")] if text.strip() else []
     if "" in names:
         raise ValueError(f"{path}: line {names.index('') + 1} is empty; expected a class name.")
-    _check_count(str(path), names, classes)
+    check_count(str(path), names, classes)
     return names
 
 
@@ -76,7 +76,7 @@ def decode_predictions(
         raise ValueError(f"probabilities must be (B, classes); received shape {scores.shape}.")
     if names is None:
         names = imagenet_names()
-    _check_count("names", names, scores.shape[1])
+    check_count("names", names, scores.shape[1])
     if top < 1:
         raise ValueError(f"top must be at least 1; received {top!r}.")
     # Half precision rounds up to a little more than 1; NaN is no probability either.
@@ -91,7 +91,8 @@ def decode_predictions(
     ]
 
 
-def _check_count(what: str, names: Sequence[str], classes: int) -> None:
+def check_count(what: str, names: Sequence[str], classes: int) -> None:
+    """Raise ValueError unless there are as many names as classes; `what` says of what."""
     if len(names) != classes:
         raise ValueError(
             f"{what}: there must be one name a class; received {len(names)} names for {classes} "

@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -6,7 +9,8 @@ import tensorflow_hub
 
 import keras_mixers
 from hub_export import saved_model
-from hub_export.saved_model import export_saved_model, without_softmax
+from hub_export.parts import features_of, without_softmax
+from hub_export.saved_model import export_saved_model, write_saved_model
 
 SHAPE = (32, 32, 3)
 
@@ -46,7 +50,7 @@ def exported(request, tmp_path_factory):
     model = MODELS[request.param]()
     perturb(model)
     path = tmp_path_factory.mktemp("hub") / "model"
-    export_saved_model(model, path)
+    write_saved_model(model, path)
     return model, path
 
 
@@ -86,15 +90,94 @@ def test_every_trainable_variable_has_a_gradient(exported, images):
     assert all(g is not None for g in tape.gradient(loss, list(loaded.trainable_variables)))
 
 
-def test_serving_signature_is_inference(exported, images):
-    _, path = exported
-    loaded = tensorflow_hub.load(str(path))
-    outputs = loaded.signatures["serving_default"](images=tf.constant(images))
-    np.testing.assert_allclose(outputs["outputs"], loaded(images), atol=1e-6)
+def test_signatures_are_inference(exported, images):
+    model, path = exported
+    signatures = tensorflow_hub.load(str(path)).signatures
+    logits, features = without_softmax(model)(255 * images), features_of(model)(255 * images)
+    expected = {
+        "serving_default": {"logits": logits, "probabilities": tf.nn.softmax(logits)},
+        "image_classification": {"default": logits},
+        "feature_vector": {"default": features},
+    }
+    assert set(signatures) == set(expected)
+    for name, outputs in expected.items():
+        found = signatures[name](images=tf.constant(images))
+        assert set(found) == set(outputs)
+        for key, value in outputs.items():
+            assert found[key].dtype == tf.float32
+            np.testing.assert_allclose(found[key], value, atol=1e-5)
+
+
+def test_features_are_an_object_of_the_same_kind(exported, images):
+    model, path = exported
+    features = tensorflow_hub.load(str(path)).features
+    assert features(images).shape == (3, 8)
+    np.testing.assert_allclose(features(images), features_of(model)(255 * images), atol=1e-5)
+    assert np.abs(features(images, training=True) - features(images)).max() > 1e-4
+    assert len(features.trainable_variables) == len(model.trainable_variables) - 2
+    assert len(features.variables) == len(features_of(model).variables)
+
+
+def test_gradients_in_training_are_the_model_s(exported, images):
+    model, path = exported
+    loaded, logits = tensorflow_hub.load(str(path)), without_softmax(model)
+
+    def gradients(function, inputs, variables):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(function(inputs, training=True) ** 2)
+        return tape.gradient(loss, variables)
+
+    # Both draw the same dropout masks: the states of the generators were exported too.
+    found = gradients(loaded, images, list(loaded.trainable_variables))
+    expected = gradients(logits, 255 * images, [w.value for w in logits.trainable_variables])
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6 * max(1.0, float(np.abs(b).max())))
+    assert max(float(np.abs(g).max()) for g in expected) > 1e-3
+
+
+def test_labels_and_metadata_are_assets(tmp_path):
+    labels = ["tench", "shark", "ray", "cock", "hen"]
+    write_saved_model(conv_mixer(), tmp_path / "model", labels)
+    loaded = tensorflow_hub.load(str(tmp_path / "model"))
+    text = Path(loaded.labels.asset_path.numpy().decode()).read_text(encoding="utf-8")
+    assert text.split() == labels
+    metadata = json.loads(Path(loaded.metadata.asset_path.numpy().decode()).read_text())
+    assert (metadata["name"], metadata["classes"]) == ("convmixer_8_2", 5)
+    assert {path.name for path in (tmp_path / "model" / "assets").iterdir()} == {
+        "labels.txt",
+        "metadata.json",
+    }
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["a", "b"], "received 2 names for 5 classes"),
+        (["a", "b", "c", "d", "e\nf"], r"received 'e\\nf'"),
+        (["a", "b", "c", "d", " "], "received ' '"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(tmp_path, labels, message):
+    with pytest.raises(ValueError, match=message):
+        export_saved_model(conv_mixer(), tmp_path / "model", labels)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_labels_of_a_model_without_classes_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="'convmixer_8_2' has no classes; leave the labels out"):
+        write_saved_model(conv_mixer(include_top=False), tmp_path / "model", ["a"])
+
+
+def test_other_activations_are_served_as_they_are(tmp_path, images):
+    model = conv_mixer(classifier_activation="sigmoid")
+    write_saved_model(model, tmp_path / "model")
+    served = tensorflow_hub.load(str(tmp_path / "model")).signatures["serving_default"]
+    found = served(images=tf.constant(images))["probabilities"]
+    np.testing.assert_allclose(found, model(255 * images), atol=1e-6)
 
 
 def test_statistics_move_in_training_only(tmp_path, images):
-    export_saved_model(conv_mixer(), tmp_path / "model")
+    write_saved_model(conv_mixer(), tmp_path / "model")
     loaded = tensorflow_hub.load(str(tmp_path / "model"))
     trainable = {id(variable) for variable in loaded.trainable_variables}
     statistics = [variable for variable in loaded.variables if id(variable) not in trainable]
@@ -114,7 +197,7 @@ def test_statistics_move_in_training_only(tmp_path, images):
 def test_regularization_losses_are_the_model_s(tmp_path):
     model = conv_mixer()
     model.get_layer("head").kernel.regularizer = keras.regularizers.L2(0.1)
-    export_saved_model(model, tmp_path / "model")
+    write_saved_model(model, tmp_path / "model")
     loaded = tensorflow_hub.load(str(tmp_path / "model"))
     expected = 0.1 * float((model.get_layer("head").kernel.numpy() ** 2).sum())
     losses = [float(loss()) for loss in loaded.regularization_losses]
@@ -123,7 +206,7 @@ def test_regularization_losses_are_the_model_s(tmp_path):
 
 def test_conv_mixer_takes_any_size_and_any_batch(tmp_path):
     model = conv_mixer(input_shape=(None, None, 3))
-    export_saved_model(model, tmp_path / "model")
+    write_saved_model(model, tmp_path / "model")
     loaded = tensorflow_hub.load(str(tmp_path / "model"))
     for shape in ((1, 32, 32, 3), (2, 20, 44, 3)):
         pixels = np.random.default_rng(0).random(shape, dtype="float32")
@@ -132,7 +215,7 @@ def test_conv_mixer_takes_any_size_and_any_batch(tmp_path):
 
 def test_model_that_ends_in_logits_is_exported_as_it_is(tmp_path, images):
     model = conv_mixer(classifier_activation=None)
-    export_saved_model(model, tmp_path / "model")
+    write_saved_model(model, tmp_path / "model")
     logits = tensorflow_hub.load(str(tmp_path / "model"))(images)
     np.testing.assert_allclose(logits, model(255 * images), atol=1e-5)
 
@@ -140,7 +223,7 @@ def test_model_that_ends_in_logits_is_exported_as_it_is(tmp_path, images):
 def test_model_without_top_gives_its_features_in_float32(tmp_path, images):
     keras.config.set_dtype_policy("mixed_bfloat16")
     model = conv_mixer(include_top=False)
-    export_saved_model(model, tmp_path / "model")
+    write_saved_model(model, tmp_path / "model")
     features = tensorflow_hub.load(str(tmp_path / "model"))(images)
     assert features.dtype == tf.float32
     assert features.shape == (3, 8, 8, 8)

@@ -6,7 +6,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 import keras_mixers
 from hub_export import tflite
-from hub_export.tflite import custom_operators, export_tflite
+from hub_export.tflite import custom_operators, export_tflite, write_tflite
 from tests.hub_export.test_saved_model import MODELS, SHAPE, conv_mixer, perturb
 
 
@@ -27,7 +27,7 @@ def model_of_foreign_operators():
 def test_file_predicts_what_the_model_predicts(family, tmp_path):
     model = MODELS[family]()
     perturb(model)
-    export_tflite(model, tmp_path / "model.tflite")
+    write_tflite(model, tmp_path / "model.tflite")
     interpreter = Interpreter(str(tmp_path / "model.tflite"))
     (entry,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
     assert (entry["dtype"], output["dtype"]) == (np.float32, np.float32)
@@ -41,7 +41,7 @@ def test_file_predicts_what_the_model_predicts(family, tmp_path):
 
 def test_conv_mixer_file_takes_any_size(tmp_path):
     model = conv_mixer(input_shape=(None, None, 3))
-    export_tflite(model, tmp_path / "model.tflite")
+    write_tflite(model, tmp_path / "model.tflite")
     runner = Interpreter(str(tmp_path / "model.tflite")).get_signature_runner()
     for shape in ((1, 32, 32, 3), (1, 20, 44, 3)):
         pixels = 255 * np.random.default_rng(0).random(shape, dtype="float32")

@@ -1,0 +1,52 @@
+"""The parts of a model that exports hand out: logits and features, of the same weights."""
+
+import keras
+
+
+def without_softmax(model: keras.Model) -> keras.Model:
+    """Return the model that ends in `model`'s logits (B, classes).
+
+    >>> import keras_mixers
+    >>> model = keras_mixers.MLPMixer(8, 1, input_shape=(32, 32, 3), classes=5)
+    >>> [network.layers[-1].name for network in (model, without_softmax(model))]
+    ['predictions', 'head']
+    """
+    if not _has(model, "predictions"):
+        return model
+    return keras.Model(model.input, model.get_layer("head").output, name=model.name)
+
+
+def features_of(model: keras.Model) -> keras.Model:
+    """Return the model that ends in what `model`'s head sees (B, features).
+
+    A model without top is returned as it is.
+
+    >>> import keras_mixers
+    >>> model = keras_mixers.MLPMixer(8, 1, input_shape=(32, 32, 3), classes=5)
+    >>> features_of(model).output.shape
+    (None, 8)
+    """
+    if not is_classifier(model):
+        return model
+    return keras.Model(model.input, model.get_layer("head").input, name=model.name)
+
+
+def is_classifier(model: keras.Model) -> bool:
+    """Tell whether a model has a head, as the model functions build it.
+
+    >>> import keras_mixers
+    >>> is_classifier(keras_mixers.ConvMixer(8, 1, include_top=False))
+    False
+    """
+    return _has(model, "head")
+
+
+def to_probabilities(model: keras.Model, logits: keras.KerasTensor) -> keras.KerasTensor:
+    """Turn logits into what the classifier `model` was built to return, or softmax of them."""
+    if _has(model, "predictions"):
+        return model.get_layer("predictions")(logits)
+    return keras.ops.softmax(logits)
+
+
+def _has(model: keras.Model, name: str) -> bool:
+    return any(layer.name == name for layer in model.layers)

@@ -1,0 +1,241 @@
+"""The door that every export goes through: loaded in a new process, run, compared."""
+
+import hashlib
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from hub_export.files import beside
+from hub_export.images import pixels_for
+from hub_export.parts import features_of, is_classifier, to_probabilities, without_softmax
+from hub_export.run import BATCH, Outputs
+
+# Largest difference, as a share of the largest expected number, by the precision a model computes
+# in: the same operations in another order, of 8 bits in bfloat16 and 11 in float16.
+TOLERANCES = {"float32": 1e-5, "float16": 2e-2, "bfloat16": 1e-1}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One output of an export beside the model's.
+
+    Attributes:
+        output: its name, such as "serving_default:logits".
+        difference: the largest, as a share of the model's largest number; infinite where the
+            output is missing, of another shape, or not finite.
+        agreement: share of images with the same likeliest class; None for features.
+        tolerance: up to which the difference is accepted.
+    """
+
+    output: str
+    difference: float
+    agreement: float | None
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the output is the model's."""
+        return self.difference <= self.tolerance
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was compared.
+
+    Attributes:
+        export: the name of the file or folder.
+        images: how many were run.
+        checks: one an output.
+    """
+
+    export: str
+    images: int
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every output is the model's."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def fault(self) -> str:
+        """What failed, in one line; empty if nothing did."""
+        worst = [
+            f"{check.output} differs by {check.difference:.1e} of the largest number, expected at "
+            f"most {check.tolerance:.0e}"
+            for check in self.checks
+            if not check.passed
+        ]
+        return f"{self.export} is not the model: {'; '.join(worst)}." if worst else ""
+
+
+def verify(
+    path: str | Path, model: keras.Model, data: np.ndarray | str | Path | None = None
+) -> Verification:
+    """Load an export in a new process, run it on real images and compare it with its model.
+
+    Args:
+        path: a SavedModel's folder, its `.tar.gz`, or a `.tflite` file.
+        model: what was exported; pixels in [0, 255] go in.
+        data: folder of images, or pixels (B, H, W, C) in [0, 255]; None: eight parts of two
+            photographs that come with scikit-learn.
+
+    Raises:
+        FileNotFoundError: if there is nothing at `path`.
+        ValueError: if it is no export, is damaged, or does not take the model's images.
+
+    Example:
+
+    >>> import keras_mixers
+    >>> from hub_export.tflite import write_tflite
+    >>> model = keras_mixers.ConvMixer(8, 1, input_shape=(32, 32, 3), classes=5)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_tflite(model, Path(folder, "a.tflite"))
+    ...     verify(f"{folder}/a.tflite", model).passed
+    True
+    """
+    path = Path(path)
+    pixels = pixels_for(model, data)
+    with _opened(path) as export:
+        found = _run(export, path, pixels)
+        expected = _expected(model, pixels, is_saved_model=export.is_dir())
+    tolerance = TOLERANCES[_precision(model)]
+    checks = [_check(name, found.get(name), value, tolerance) for name, value in expected.items()]
+    return Verification(path.name, len(pixels), tuple(checks))
+
+
+def export_verified(
+    write: Callable[[Path], None],
+    model: keras.Model,
+    path: Path,
+    overwrite: bool,
+    marker: str | None = None,
+    data: np.ndarray | str | Path | None = None,
+) -> Verification:
+    """Write an export beside `path` and let it take that name once it was compared.
+
+    Args:
+        write: writes the export to a path.
+        model: what it writes.
+        path: the file or folder.
+        overwrite: whether `path` may exist; see `hub_export.files`.
+        marker: file that every folder of the kind has.
+        data: as `verify` takes it.
+
+    Raises:
+        ValueError: if the comparison fails; then nothing is left behind.
+    """
+    with beside(path, overwrite, marker) as place:
+        write(place)
+        verification = verify(place, model, data)
+        if not verification.passed:
+            raise ValueError(f"{verification.fault} Nothing was written.")
+    return verification
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Path]:
+    """Lend the file or folder that can be loaded; an archive is unpacked."""
+    if not path.exists():
+        raise FileNotFoundError(f"There is no export {str(path)!r}.")
+    if path.suffix == ".tflite" and path.is_file():
+        yield path
+    elif path.name.endswith(".tar.gz") and path.is_file():
+        with tempfile.TemporaryDirectory() as folder:
+            _unpack(path, Path(folder))
+            yield _saved_model(Path(folder), path)
+    else:
+        yield _saved_model(path, path)
+
+
+def _saved_model(folder: Path, named: Path) -> Path:
+    if (folder / "saved_model.pb").is_file():
+        return folder
+    raise ValueError(
+        f"{named} is no export; expected a folder with a file 'saved_model.pb', such a folder as "
+        ".tar.gz, or a .tflite file."
+    )
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    noted = archive.with_name(f"{archive.name}.sha256")
+    if noted.is_file():
+        with archive.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if noted.read_text(encoding="utf-8").split(maxsplit=1)[:1] != [digest]:
+            raise ValueError(f"{archive} is damaged: its sha256 is not the one in {noted.name}.")
+    try:
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder, filter="data")
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise ValueError(f"{archive} can't be unpacked ({error}).") from None
+
+
+def _run(export: Path, named: Path, pixels: np.ndarray) -> Outputs:
+    with tempfile.TemporaryDirectory() as folder:
+        images, outputs = Path(folder, "images.npy"), Path(folder, "outputs.npz")
+        np.save(images, pixels)
+        arguments = (str(path) for path in (export, images, outputs))
+        command = [sys.executable, "-m", "hub_export.run", *arguments]
+        process = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        if process.returncode != 0:
+            reason = (process.stderr.strip() or f"status {process.returncode}").splitlines()[-1]
+            raise ValueError(f"{named} can't be loaded and run ({reason}).")
+        with np.load(outputs) as arrays:
+            return dict(arrays)
+
+
+def _expected(model: keras.Model, pixels: np.ndarray, is_saved_model: bool) -> Outputs:
+    """Return what an export of `model` should give for the pixels, by the names of its outputs."""
+    if not is_saved_model:
+        return {"output_0": _predict(model, pixels)}
+    features = _predict(features_of(model), pixels)
+    if not is_classifier(model):
+        return dict.fromkeys(
+            ("call", "serving_default:default", "feature_vector:default"), features
+        )
+    logits = _predict(without_softmax(model), pixels)
+    return {
+        "call": logits,
+        "features": features,
+        "serving_default:logits": logits,
+        "serving_default:probabilities": keras.ops.convert_to_numpy(
+            to_probabilities(model, keras.ops.convert_to_tensor(logits))
+        ),
+        "image_classification:default": logits,
+        "feature_vector:default": features,
+    }
+
+
+def _predict(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
+    # Called rather than `predict`ed, which would compile the model anew for each caller.
+    parts = [pixels[i : i + BATCH].astype("float32") for i in range(0, len(pixels), BATCH)]
+    outputs = [keras.ops.cast(model(part, training=False), "float32") for part in parts]
+    return np.concatenate([keras.ops.convert_to_numpy(output) for output in outputs])
+
+
+def _check(name: str, found: np.ndarray | None, wanted: np.ndarray, tolerance: float) -> Check:
+    if found is None or found.shape != wanted.shape:
+        return Check(name, float("inf"), None, tolerance)
+    largest = max(float(np.abs(wanted).max()), float(np.finfo("float32").tiny))
+    difference = float(np.abs(found - wanted).max()) / largest
+    agreement = None
+    if not name.startswith("feature") and wanted.ndim == 2:
+        agreement = float((found.argmax(-1) == wanted.argmax(-1)).mean())
+    return Check(
+        name, difference if np.isfinite(difference) else float("inf"), agreement, tolerance
+    )
+
+
+def _precision(model: keras.Model) -> str:
+    """Return the lowest precision that a layer computes in."""
+    found = {layer.compute_dtype for layer in model.layers}
+    return next((name for name in ("bfloat16", "float16") if name in found), "float32")

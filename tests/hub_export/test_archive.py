@@ -1,0 +1,101 @@
+import hashlib
+import http.server
+import subprocess
+import tarfile
+import threading
+from functools import partial
+from http import HTTPStatus
+
+import numpy as np
+import pytest
+import tensorflow_hub
+
+from hub_export.archive import write_archive
+from hub_export.parts import without_softmax
+from hub_export.saved_model import write_saved_model
+from tests.hub_export.test_saved_model import conv_mixer, images, perturb  # noqa: F401
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    model = conv_mixer()
+    perturb(model)
+    folder = tmp_path_factory.mktemp("archive")
+    write_saved_model(model, folder / "model", list("abcde"))
+    (folder / "model" / "model-instance-metadata.json").write_text("{}")
+    return model, folder / "model"
+
+
+def test_root_of_the_archive_is_the_model_s(exported, tmp_path):
+    write_archive(exported[1], tmp_path / "model.tar.gz")
+    with tarfile.open(tmp_path / "model.tar.gz") as archive:
+        members = archive.getmembers()
+    names = [member.name for member in members]
+    assert {"saved_model.pb", "assets/labels.txt", "variables/variables.index"} <= set(names)
+    assert "model-instance-metadata.json" not in names
+    assert {(member.uid, member.gid, member.mtime) for member in members} == {(0, 0, 0)}
+
+
+def test_same_files_give_the_same_bytes_and_the_checksum_holds(exported, tmp_path):
+    digests = []
+    for name in ("a.tar.gz", "b.tar.gz"):
+        digests.append(write_archive(exported[1], tmp_path / name))
+        subprocess.run(["sha256sum", "-c", f"{name}.sha256"], cwd=tmp_path, check=True)
+        assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == digests[-1]
+    assert digests[0] == digests[1]
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self):
+        self.server.requests.append(self.path)
+        super().do_GET()
+
+    def log_request(self, code: HTTPStatus | str = "-", size: int | str = "-") -> None:
+        pass
+
+
+def test_archive_is_loaded_over_http_once(exported, images, tmp_path, monkeypatch):  # noqa: F811
+    model, path = exported
+    (tmp_path / "served").mkdir()
+    write_archive(path, tmp_path / "served" / "model.tar.gz")
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    handler = partial(_Handler, directory=tmp_path / "served")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.requests = []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}/model.tar.gz"
+        for _ in range(2):
+            logits = tensorflow_hub.load(address)(images)
+            expected = without_softmax(model)(255 * images)
+            np.testing.assert_allclose(logits, expected, atol=1e-5)
+        server.shutdown()
+    assert server.requests == ["/model.tar.gz?tf-hub-format=compressed"]
+
+
+def test_what_hub_would_not_unpack_is_refused(exported, tmp_path):
+    for name, message in ((".hidden", "must start with a letter"), ("link", "neither a file nor")):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "saved_model.pb").touch()
+        if name == "link":
+            (folder / "link").symlink_to("saved_model.pb")
+        else:
+            (folder / name).touch()
+        with pytest.raises(ValueError, match=message):
+            write_archive(folder, tmp_path / "a.tar.gz")
+    with pytest.raises(ValueError, match=r"is no SavedModel: it has no file 'saved_model\.pb'"):
+        write_archive(tmp_path, tmp_path / "a.tar.gz")
+    with pytest.raises(ValueError, match=r"name must end in \.tar\.gz; received .*a\.zip"):
+        write_archive(exported[1], tmp_path / "a.zip")
+    assert not list(tmp_path.glob("a.*"))
+
+
+def test_neither_file_is_replaced_unasked(exported, tmp_path):
+    checksum = tmp_path / "model.tar.gz.sha256"
+    checksum.write_text("mine")
+    with pytest.raises(FileExistsError, match=r"model\.tar\.gz\.sha256' exists"):
+        write_archive(exported[1], tmp_path / "model.tar.gz")
+    assert checksum.read_text() == "mine"
+    assert list(tmp_path.iterdir()) == [checksum]
+    digest = write_archive(exported[1], tmp_path / "model.tar.gz", overwrite=True)
+    assert checksum.read_text().startswith(digest)

@@ -1,0 +1,356 @@
+import io
+import json
+import subprocess
+import sys
+import tarfile
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_hub
+
+from hub_export.hub_layer import HubLayer
+from hub_export.parts import features_of, without_softmax
+from hub_export.saved_model import write_saved_model
+from tests.hub_export.test_saved_model import MODELS, SHAPE, conv_mixer, perturb
+from tests.weights.file_server import serve
+
+PENALTY = 0.01
+IMAGES = np.random.default_rng(1).random((3, *SHAPE), dtype="float32")
+
+
+def write(family, folder):
+    """Write a tiny classifier with a penalty on its head's kernel; return the model."""
+    keras.utils.set_random_seed(0)
+    model = MODELS[family]()
+    perturb(model)
+    model.get_layer("head").kernel.regularizer = keras.regularizers.L2(PENALTY)
+    write_saved_model(model, folder)
+    return model
+
+
+def penalty(model):
+    return PENALTY * float((model.get_layer("head").kernel.numpy() ** 2).sum())
+
+
+def photos():
+    """Return 12 images of 3 classes: in each another colour is bright."""
+    labels = np.arange(12) % 3
+    noise = np.random.default_rng(2).random((12, *SHAPE), dtype="float32")
+    return (noise + np.eye(3, dtype="float32")[labels][:, None, None]) / 2, labels
+
+
+def classifier(*layers, shape=SHAPE):
+    model = keras.Sequential([keras.Input(shape), *layers, keras.layers.Dense(3)])
+    model.compile(
+        keras.optimizers.AdamW(0.02), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    )
+    return model
+
+
+def values(layer):
+    return [weight.numpy() for weight in layer.weights]
+
+
+def unmoved(layer, before):
+    """Return the indices of the weights that are what they were."""
+    now = values(layer)
+    return [i for i, old in enumerate(before) if (now[i] == old).all()]
+
+
+def check_moved(layer, before):
+    """Assert that training moved all that it should: T2T's tables and random features rest."""
+    moving = {id(weight) for weight in layer.trainable_weights}
+    for i in unmoved(layer, before):
+        weight = layer.weights[i]
+        assert id(weight) not in moving
+        assert not any(word in weight.name for word in ("moving", "seed"))
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def written(request, tmp_path_factory):
+    path = tmp_path_factory.mktemp("hub") / "model"
+    return write(request.param, path), path
+
+
+@pytest.fixture(scope="module")
+def conv(tmp_path_factory):
+    path = tmp_path_factory.mktemp("hub") / "model"
+    return write("ConvMixer", path), path
+
+
+@pytest.fixture(scope="module")
+def scaler(tmp_path_factory):
+    """Someone else's SavedModel, of two inputs: it scales their sum and counts its trainings."""
+    root = tf.train.Checkpoint()
+    root.scale = tf.Variable([2.0, 3.0], name="some/scope/scale")
+    root.trainings = tf.Variable(0, name="trainings", trainable=False, dtype=tf.int64)
+    spec = {name: tf.TensorSpec((None, 2), tf.float32, name) for name in ("left", "right")}
+
+    @tf.function
+    def call(inputs, training=False):
+        if training:
+            root.trainings.assign_add(1)
+        return {"scaled": root.scale * (inputs["left"] + inputs["right"])}
+
+    for training in (False, True):
+        call.get_concrete_function(spec, training=training)
+    root.__call__ = call
+    root.variables = [root.trainings, root.scale]
+    root.trainable_variables = [root.scale]
+    root.regularization_losses = [tf.function(lambda: tf.reduce_sum(root.scale), [])]
+    path = tmp_path_factory.mktemp("others") / "scaler"
+    tf.saved_model.save(root, str(path))
+    return path
+
+
+@pytest.fixture(scope="module")
+def signature_only(tmp_path_factory):
+    path = tmp_path_factory.mktemp("others") / "exported"
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).export(path, verbose=False)
+    return path
+
+
+def test_layer_gives_what_the_model_gives(written):
+    model, path = written
+    np.testing.assert_allclose(
+        HubLayer(path)(IMAGES), without_softmax(model)(255 * IMAGES), atol=1e-5
+    )
+    np.testing.assert_allclose(
+        HubLayer(path, part="features")(IMAGES), features_of(model)(255 * IMAGES), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("part", [None, "features"])
+def test_layer_is_fine_tuned_in_a_sequential_model(written, part):
+    _, path = written
+    model = classifier(HubLayer(path, part=part))
+    layer = model.layers[0]
+    x, y = photos()
+    start, before = model.evaluate(x, y, verbose=0), values(layer)
+    model.fit(x, y, batch_size=12, epochs=25, verbose=0)
+    assert model.evaluate(x, y, verbose=0) < 0.9 * start
+    check_moved(layer, before)
+
+
+def test_weights_are_those_of_the_model(written):
+    model, path = written
+    layer = HubLayer(path, name="backbone")
+    assert len(layer.weights) == len(model.variables)
+    assert len(layer.trainable_weights) == len(model.trainable_weights)
+    assert all(weight.path.startswith("backbone/") for weight in layer.weights)
+    for weight, original in zip(layer.trainable_weights, model.trainable_weights, strict=True):
+        np.testing.assert_array_equal(weight, original)
+
+
+def test_layer_in_a_functional_model_knows_its_shape_and_dtype(conv):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    layer = HubLayer(conv[1], part="features")
+    entry = keras.Input(SHAPE)
+    features = layer(entry)
+    assert (features.shape, features.dtype) == ((None, 8), "float32")
+    assert layer.compute_output_shape((None, *SHAPE)) == (None, 8)
+    model = keras.Model(entry, keras.layers.Dense(3)(features))
+    assert model(np.zeros((2, *SHAPE), "float32")).shape == (2, 3)
+
+
+def test_penalties_count_while_trainable(conv):
+    model, path = conv
+    layer = HubLayer(path)
+    layer(IMAGES, training=True)
+    assert [float(loss) for loss in layer.losses] == [pytest.approx(penalty(model))]
+    layer.trainable = False
+    layer(IMAGES, training=True)
+    assert layer.losses == []
+
+
+def test_frozen_layer_only_infers(written):
+    _, path = written
+    layer = HubLayer(path, trainable=False)
+    before = values(layer)
+    expected = layer(IMAGES)
+    model = classifier(layer)
+    assert len(model.trainable_weights) == 2
+    model.fit(*photos(), verbose=0)
+    np.testing.assert_array_equal(layer(IMAGES, training=True), expected)
+    assert len(unmoved(layer, before)) == len(layer.weights)
+
+
+def test_layer_is_frozen_and_unfrozen_after_construction(conv):
+    layer = HubLayer(conv[1])
+    layer.trainable = False
+    model = classifier(layer)
+    before = values(layer)
+    model.fit(*photos(), verbose=0)
+    assert len(unmoved(layer, before)) == len(layer.weights)
+    layer.trainable = True
+    model = classifier(layer)
+    model.fit(*photos(), verbose=0)
+    assert unmoved(layer, before) == []
+    assert len(model.trainable_weights) == 2 + len(conv[0].trainable_weights)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_trained_weights_come_back_from_a_file(written, tmp_path, frozen):
+    _, path = written
+    model = classifier(HubLayer(path, part="features"))
+    model.fit(*photos(), verbose=0)
+    model = keras.Sequential([keras.Input(SHAPE), *model.layers])
+    model.layers[0].trainable = not frozen
+    expected = model(IMAGES)
+    assert np.abs(expected - model.layers[1](HubLayer(path, "features")(IMAGES))).max() > 1e-4
+    model.save(tmp_path / "tuned.keras")
+    loaded = keras.saving.load_model(tmp_path / "tuned.keras", safe_mode=False)
+    np.testing.assert_array_equal(loaded(IMAGES), expected)
+    assert loaded.layers[0].trainable is not frozen
+    loaded.layers[0].trainable = True
+    trainable = [weight.path for weight in loaded.layers[0].trainable_weights]
+    model.layers[0].trainable = True
+    assert trainable == [weight.path for weight in model.layers[0].trainable_weights]
+
+
+def test_safe_mode_refuses_the_program(conv, tmp_path):
+    model = keras.Sequential([keras.Input(SHAPE), HubLayer(conv[1])])
+    model.save(tmp_path / "model.keras")
+    expected = r"^A HubLayer runs the program .*'; if you trust it, pass safe_mode=False or .*\.$"
+    expected = expected.replace("'; if", "', which safe mode forbids; if")
+    with pytest.raises(ValueError, match=expected):
+        keras.saving.load_model(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match=expected):
+        HubLayer.from_config(model.layers[0].get_config())
+
+
+def test_fine_tuned_model_is_exported_by_keras(conv, tmp_path):
+    model = classifier(HubLayer(conv[1], part="features"))
+    model.fit(*photos(), verbose=0)
+    model.export(tmp_path / "exported", verbose=False)
+    loaded = tf.saved_model.load(tmp_path / "exported")
+    np.testing.assert_allclose(loaded.serve(IMAGES), model(IMAGES), atol=1e-6)
+
+
+def test_others_saved_model_is_trained(scaler):
+    layer = HubLayer(scaler)
+    assert [weight.path for weight in layer.weights] == [
+        f"{layer.name}/some_scope_scale",
+        f"{layer.name}/trainings",
+    ]
+    entries = {name: keras.Input((2,), name=name) for name in ("left", "right")}
+    outputs = layer(entries)
+    assert outputs["scaled"].shape == (None, 2)
+    assert layer.compute_output_shape({"left": (5, 2), "right": (5, 2)}) == {"scaled": (5, 2)}
+    model = keras.Model(entries, outputs["scaled"])
+    model.compile(keras.optimizers.AdamW(0.1), "mse")
+    x = {name: np.ones((4, 2), "float32") for name in entries}
+    np.testing.assert_array_equal(model.predict(x, verbose=0), [[4.0, 6.0]] * 4)
+    history = model.fit(x, np.zeros((4, 2)), epochs=3, verbose=0)
+    np.testing.assert_allclose(history.history["loss"][0], (16 + 36) / 2 + 5)
+    assert history.history["loss"][-1] < history.history["loss"][0]
+    scale, trainings = layer.weights
+    assert (scale.numpy() < [1.8, 2.8]).all()
+    assert int(trainings) == 3
+
+
+def test_saved_model_without_training_and_variables_is_called(tmp_path):
+    root = tf.train.Checkpoint()
+    root.__call__ = tf.function(tf.strings.length, [tf.TensorSpec([None], tf.string)])
+    tf.saved_model.save(root, str(tmp_path))
+    layer = HubLayer(tmp_path)
+    assert layer.weights == []
+    assert layer(tf.constant(["a", "abc"]), training=True).numpy().tolist() == [1, 3]
+    entry = keras.Input((), dtype="string")
+    assert layer(entry).dtype == "int32"
+
+
+def test_layer_trains_under_a_mirrored_strategy(conv):
+    # The two devices have to be there before TensorFlow starts, so it starts anew.
+    script = """
+        import json, sys
+        import tensorflow as tf
+        device = tf.config.list_physical_devices("CPU")[0]
+        halves = [tf.config.LogicalDeviceConfiguration()] * 2
+        tf.config.set_logical_device_configuration(device, halves)
+        from hub_export.hub_layer import HubLayer
+        from tests.hub_export.test_hub_layer import classifier, photos, unmoved, values
+        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+        with strategy.scope():
+            model = classifier(HubLayer(sys.argv[1]))
+        layer, (x, y) = model.layers[0], photos()
+        start, before = model.evaluate(x, y, verbose=0), values(layer)
+        model.fit(x, y, batch_size=12, epochs=25, verbose=0)
+        copies = [[v.numpy() for v in w.value.values] for w in layer.trainable_weights]
+        print(json.dumps({
+            "replicas": sorted({len(copy) for copy in copies}),
+            "apart": sum((a != b).any() for a, b in copies) > 0,
+            "unmoved": unmoved(layer, before),
+            "losses": [start, model.evaluate(x, y, verbose=0)],
+        }, default=bool))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(conv[1])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report["replicas"] == [2]
+    assert not report["apart"]
+    assert report["unmoved"] == []
+    assert report["losses"][1] < 0.9 * report["losses"][0]
+
+
+def test_archive_is_fetched(conv, tmp_path, monkeypatch):
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        tar.add(conv[1], ".")
+    content = archive.getvalue()
+    files = {"a.tar.gz": content, "cut.tar.gz": content[: len(content) // 2]}
+    suffix = "?tf-hub-format=compressed"
+    with serve({name + suffix: content for name, content in files.items()}) as server:
+        layer = HubLayer(f"{server.url}/a.tar.gz")
+        for name in ("cut", "none"):
+            with pytest.raises(OSError, match=rf"{name}\.tar\.gz' cannot be loaded \(.+\); expec"):
+                HubLayer(f"{server.url}/{name}.tar.gz")
+    expected = tensorflow_hub.load(str(conv[1]))(IMAGES)
+    np.testing.assert_array_equal(layer(IMAGES), expected)
+
+
+def test_missing_and_damaged_saved_models_are_named_in_one_line(conv, tmp_path):
+    for folder in ("missing", "damaged"):
+        if folder == "damaged":
+            (tmp_path / folder).mkdir()
+            (tmp_path / folder / "saved_model.pb").write_bytes(b"cut")
+        with pytest.raises(OSError, match=r"' cannot be loaded \(.*\); expected") as caught:
+            HubLayer(tmp_path / folder)
+        assert len(str(caught.value).splitlines()) == 1
+        assert repr(str(tmp_path / folder)) in str(caught.value)
+
+
+def test_folder_of_other_things_is_refused(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(ValueError, match=r"' holds no file 'saved_model\.pb'; expected a reusable"):
+        HubLayer(tmp_path)
+
+
+def test_saved_model_that_is_not_reusable_is_refused(signature_only):
+    expected = r"cannot be called, .* only the signatures \['serve', 'serving_default'\]\. For"
+    with pytest.raises(ValueError, match=expected):
+        HubLayer(signature_only)
+
+
+def test_unknown_part_is_refused(conv):
+    with pytest.raises(ValueError, match="has no callable part 'tokens'; expected another name"):
+        HubLayer(conv[1], part="tokens")
+
+
+def test_other_backends_are_refused(conv, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="received the backend 'jax'"):
+        HubLayer(conv[1])
+
+
+def test_model_of_any_size_stays_one(tmp_path):
+    model = conv_mixer(input_shape=(None, None, 3))
+    write_saved_model(model, tmp_path / "model")
+    layer = HubLayer(tmp_path / "model")
+    assert layer(keras.Input((None, None, 3))).shape == (None, 5)
+    assert layer(np.zeros((2, 20, 44, 3), "float32")).shape == (2, 5)
