@@ -93,7 +93,7 @@ def test_bad_model_is_an_error_and_leaves_nothing(tmp_path, monkeypatch):
 
 
 def test_bad_export_is_an_error_and_leaves_the_old_run_whole(tmp_path, monkeypatch, quick):
-    monkeypatch.setattr(quickstart, "export_tflite", lambda model, path: path.write_text("new"))
+    monkeypatch.setattr(quickstart, "write_tflite", lambda model, path: path.write_text("new"))
     monkeypatch.setattr(
         quickstart, "load_tflite", lambda path: lambda images: np.eye(10)[[3] * len(images)]
     )
