@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hub_export.archive import write_archive as write_archive
+    from hub_export.hub import export_hub as export_hub
     from hub_export.hub_layer import HubLayer as HubLayer
     from hub_export.saved_model import export_saved_model as export_saved_model
     from hub_export.tflite import export_tflite as export_tflite
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "HubLayer": "hub_layer",
+    "export_hub": "hub",
     "export_saved_model": "saved_model",
     "export_tflite": "tflite",
     "verify": "verification",

@@ -25,7 +25,9 @@ def check_target(target: Path, overwrite: bool, marker: str | None = None) -> No
     if not (target.exists() or target.is_symlink()):
         return
     if not overwrite:
-        raise FileExistsError(f"{str(target)!r} exists; pass overwrite=True to replace it.")
+        raise FileExistsError(
+            f"{str(target)!r} exists; pass overwrite=True (--overwrite) to replace it."
+        )
     if marker is None and target.is_dir():
         raise FileExistsError(f"{str(target)!r} is a folder; expected a file to replace.")
     if marker is not None and (target.is_symlink() or not (target / marker).is_file()):
@@ -68,6 +70,7 @@ def beside(target: Path, overwrite: bool, marker: str | None = None) -> Iterator
     Raises:
         FileNotFoundError: if there is no folder to write into.
         FileExistsError: if `target` exists and must stay.
+        OSError: if the folder does not let itself be written into.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -77,7 +80,14 @@ def beside(target: Path, overwrite: bool, marker: str | None = None) -> Iterator
     'whole'
     """
     check_target(target, overwrite, marker)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder:
+    try:
+        staging = tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-")
+    except OSError as error:
+        raise OSError(
+            f"Nothing can be written into the folder {str(target.parent)!r}: {error.strerror}; "
+            "choose another one."
+        ) from None
+    with staging as folder:
         place = Path(folder) / target.name
         yield place
         replace(place, target)

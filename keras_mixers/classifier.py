@@ -30,6 +30,29 @@ def load_classifier(path: str | Path) -> keras.Model:
     >>> load_classifier(path).output.shape
     (None, 2)
     """
+    model = load_network(path)
+    if len(model.output.shape) != 2:
+        raise ValueError(f"{path} does not map images (B, H, W, C) to class scores (B, classes).")
+    return model
+
+
+def load_network(path: str | Path) -> keras.Model:
+    """Load a model from pixels (B, H, W, C) in [0, 255] to anything, such as features.
+
+    Args:
+        path: a `.keras` file.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is damaged or of another kind, or its model is none of images, or was
+            built without preprocessing.
+
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.keras")
+    >>> keras_mixers.ConvMixer(8, 1, include_top=False).save(path)
+    >>> load_network(path).output.shape
+    (None, 32, 32, 8)
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no model {str(path)!r}.")
@@ -39,9 +62,9 @@ def load_classifier(path: str | Path) -> keras.Model:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:  # What a damaged file meets in Keras, h5py and json is open-ended.
         raise ValueError(f"{path} can't be loaded as a Keras model ({error}).") from None
-    tensors = [*(getattr(model, "inputs", None) or []), *(getattr(model, "outputs", None) or [])]
-    if [len(tensor.shape) for tensor in tensors] != [4, 2]:
-        raise ValueError(f"{path} does not map images (B, H, W, C) to class scores (B, classes).")
+    inputs, outputs = (getattr(model, name, None) or [] for name in ("inputs", "outputs"))
+    if len(outputs) != 1 or [len(tensor.shape) for tensor in inputs] != [4]:
+        raise ValueError(f"{path} does not map images (B, H, W, C) to one output.")
     if all(layer.name != "preprocessing" for layer in model.layers):
         raise ValueError(
             f"{path} has no layer 'preprocessing', so what it expects of pixels is not known; "

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from keras_mixers import __version__
+from keras_mixers.cli_export import export, verify
 from keras_mixers.cli_weights import convert, weights
 from keras_mixers.console import (
     UsageError,
     one_line_errors,
+    packages_of,
     percent,
     print_table,
     quiet_start,
@@ -32,6 +34,8 @@ app = typer.Typer(
 )
 app.command()(weights)
 app.command()(convert)
+app.add_typer(export, name="export")
+app.command()(verify)
 
 
 def main() -> None:
@@ -174,18 +178,13 @@ def quickstart(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")] = False,
 ) -> None:
     """Train, export and compare a small ConvMixer."""
-    try:
+    with packages_of("quickstart"):
         with quiet_start():
             from keras_mixers.quickstart import QuickstartError, run
         try:
             run(out, overwrite=overwrite)
         except QuickstartError as error:
             raise ValueError(str(error)) from None
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            f"The quick start needs the package {error.name!r}, which is not installed: "
-            "pip install 'keras-mixers[quickstart]'."
-        ) from None
 
 
 def _names(model: Path, labels: Path | None, is_run: bool, classes: int) -> list[str]:

@@ -30,6 +30,18 @@ def one_line_errors() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def packages_of(extra: str) -> Iterator[None]:
+    """Turn a missing package into an error that says which extra of keras-mixers brings it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"The package {(error.name or '').partition('.')[0]!r} is not installed: "
+            f"pip install 'keras-mixers[{extra}]'."
+        ) from None
+
+
+@contextlib.contextmanager
 def quiet_start() -> Iterator[None]:
     """Hide what TensorFlow prints as it is loaded, before it reads its own log level.
 

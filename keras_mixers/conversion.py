@@ -41,7 +41,7 @@ def convert(
     if not out.name.endswith(_ENDINGS):
         raise ValueError(f"{out} must end in {' or '.join(_ENDINGS)}.")
     with beside(out, overwrite) as place:
-        model, account = _build(source, variant)
+        model, account = load_released(source, variant)
         if out.name.endswith(".keras"):
             model.save(place)
         else:
@@ -49,7 +49,24 @@ def convert(
     return model, account
 
 
-def _build(source: str, variant: str | None) -> tuple[keras.Model, str]:
+def load_released(source: str, variant: str | None = None) -> tuple[keras.Model, str]:
+    """Build the model of released weights.
+
+    Args:
+        source: as for `convert`.
+        variant: of the checkpoint; None: found by its content.
+
+    Returns:
+        The model, and what is known of it beyond its name, in one line.
+
+    Raises:
+        ValueError: if the source is of no known variant.
+        OSError: if the source can't be had.
+
+    Example:
+
+    >>> load_released("mixer_b16:imagenet")  # doctest: +SKIP
+    """
     name, colon, weights = source.partition(":")
     if colon and not Path(source).exists():
         if variant not in (None, name):

@@ -83,7 +83,7 @@ def test_other_backends_are_refused(tmp_path, monkeypatch):
 def test_existing_file_is_refused_unless_overwritten(tmp_path):
     path = tmp_path / "model.tflite"
     path.write_text("mine")
-    with pytest.raises(FileExistsError, match="exists; pass overwrite=True to replace it"):
+    with pytest.raises(FileExistsError, match="exists; pass overwrite=True"):
         export_tflite(conv_mixer(), path)
     assert path.read_text() == "mine"
     export_tflite(conv_mixer(), path, overwrite=True)

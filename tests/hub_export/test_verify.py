@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -151,3 +152,21 @@ def test_photographs_fit_any_channels(channels):
     pixels = door.pixels_for(model, None)
     assert (pixels.shape, pixels.dtype) == ((8, 224, 224, channels), np.uint8)
     assert pixels.std() > 30
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision_has_its_own_tolerance(policy, tmp_path):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model, other = MODELS["MLPMixer"](), MODELS["MLPMixer"]()
+    finally:
+        keras.config.set_dtype_policy(before)
+    perturb(model)
+    verification = export_saved_model(model, tmp_path / "model")
+    assert {check.tolerance for check in verification.checks} == {
+        door.TOLERANCES[policy.removeprefix("mixed_")]
+    }
+    # It computes what the model computes, to the bit where nothing is joined differently.
+    assert all(check.difference <= 1e-3 for check in verification.checks)
+    assert not verify(tmp_path / "model", other).passed
