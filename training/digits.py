@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow_datasets as tfds
-from sklearn.datasets import load_digits
 
-NAMES = tuple("0123456789")
-_HELD_OUT = 5  # One of so many scans of a digit is in the test split.
+from training.data.sources.digits import NAMES as NAMES
+from training.data.sources.digits import scans
 
 
 class _NeverPublished(tfds.core.DatasetInfo):
@@ -59,14 +58,9 @@ class SklearnDigits(tfds.core.GeneratorBasedBuilder):
         }
 
     def _generate_examples(self, held_out: bool) -> Iterator[tuple[int, dict]]:
-        scans = load_digits()
-        seen = [0] * len(NAMES)
-        for i, (scan, label) in enumerate(zip(scans.images, scans.target.tolist(), strict=True)):
-            if (seen[label] % _HELD_OUT == 0) == held_out:
-                # A scan's pixels count the ink of 4 x 4 dots: 0 to 16.
-                image = np.rint(scan * (255 / 16)).astype("uint8")[..., np.newaxis]
-                yield i, {"image": image, "label": label}
-            seen[label] += 1
+        for i, scan in enumerate(scans()):
+            if scan.held_out == held_out:
+                yield i, {"image": scan.image, "label": scan.label}
 
 
 def prepare(data_dir: str | Path) -> SklearnDigits:

@@ -1,0 +1,91 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.training.data.samples import fill
+from training import digits
+from training.data import DataError, evaluation_batches, open_data
+
+
+def test_digits_are_those_of_the_builder(tmp_path):
+    data = open_data("digits")
+    builder = digits.prepare(tmp_path)
+    for split, name in ((data.train, "train"), (data.validation, "test")):
+        [(images, labels)] = evaluation_batches(split, 2000, (8, 8))
+        expected, expected_labels = digits.arrays(builder, name)
+
+        def rows(images, labels):
+            return sorted(
+                bytes(image) + bytes([label]) for image, label in zip(images, labels, strict=True)
+            )
+
+        assert rows(images.numpy(), labels.numpy()) == rows(expected, expected_labels)
+    assert data.class_names == digits.NAMES
+    assert (data.address, data.train.num_classes) == ("digits", 10)
+
+
+@pytest.mark.parametrize(
+    ("address", "hint"),
+    [
+        ("cifar10", "; did you mean tfds:cifar10"),
+        ("tfsd:cifar10", "; did you mean tfds:cifar10"),
+        ("dgits", "; did you mean digits"),
+        ("folders:a/b", "; did you mean folder:a/b"),
+        ("tfds:", ""),
+        ("", ""),
+    ],
+)
+def test_an_unknown_address(address, hint):
+    with pytest.raises(DataError) as caught:
+        open_data(address)
+    expected = "expected tfds:NAME, folder:PATH, npz:PATH, digits"
+    assert str(caught.value) == f"There are no data {address!r}; {expected}{hint}."
+
+
+def test_a_bare_folder_is_offered(tmp_path):
+    with pytest.raises(DataError, match=f"; did you mean folder:{tmp_path}.$"):
+        open_data(str(tmp_path))
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1])
+def test_a_share_out_of_range(share):
+    with pytest.raises(ValueError, match=f"must be a share between 0 and 1; received {share}."):
+        open_data("digits", held_out=share)
+
+
+def test_channels_out_of_range():
+    with pytest.raises(ValueError, match=r"^channels must be 1 or 3; received 2\.$"):
+        open_data("digits", channels=2)
+
+
+def test_digits_are_too_small_for_large_patches():
+    with pytest.raises(DataError) as caught:
+        open_data("digits", min_side=9)
+    assert str(caught.value) == "digits: images are 8 x 8 pixels; expected sides of at least 9."
+
+
+SCRIPT = """
+import sys
+from training.data import open_data, train_batches, evaluation_batches
+np_path, folder = sys.argv[1:]
+for address in ("digits", np_path, "folder:" + folder):
+    data = open_data(address)
+assert "tensorflow_datasets" not in sys.modules, "tensorflow_datasets was imported"
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+assert len(tf.config.list_logical_devices("CPU")) == 2
+next(iter(evaluation_batches(data.validation, 2, (4, 4))))
+"""
+
+
+def test_opening_data_leaves_tfds_alone_and_the_devices_unsettled(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.zeros((8, 4, 4), np.uint8), y=np.arange(8) % 2)
+    fill(tmp_path / "images", 2)
+    arguments = [str(tmp_path / "a.npz"), str(tmp_path / "images")]
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-1000:]

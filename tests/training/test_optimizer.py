@@ -1,0 +1,211 @@
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+import torch
+
+from tests.training.small_models import small
+from training.optimizer import SGD, AdamW, build_optimizer, is_decayed
+from training.recipes import RECIPES, find_recipe
+
+STEPS_PER_EPOCH = 3
+
+BLOCK = ("depthwise/kernel", "pointwise/kernel")
+DECAYED = {
+    ("ConvMixer", "matrices"): ["patch_embed/conv/kernel", *BLOCK, "head/kernel"],
+    ("MLPMixer", "kernels"): [
+        "patch_embed/conv/kernel",
+        *(f"{mlp}_mlp/dense_{i}/kernel" for mlp in ("token", "channel") for i in (0, 1)),
+        "head/kernel",
+    ],
+    ("T2TViT", "matrices"): [
+        *(
+            f"token_mixer_{i}/{layer}/kernel"
+            for i in (0, 1)
+            for layer in ("kqv", "projection", "mlp_0", "mlp_1")
+        ),
+        "patch_embed/kernel",
+        *(f"block_0/{layer}/kernel" for layer in ("qkv", "projection")),
+        *(f"block_0/mlp/dense_{i}/kernel" for i in (0, 1)),
+        "head/kernel",
+    ],
+}
+
+
+def family(recipe) -> str:
+    prefixes = {"convmixer": "ConvMixer", "mixer": "MLPMixer", "t2t": "T2TViT"}
+    return next(value for key, value in prefixes.items() if recipe.name.startswith(key))
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if not name.endswith("digits")])
+def test_which_variables_each_published_recipe_decays(name):
+    recipe = RECIPES[name]
+    model = small(family(recipe))
+    rule = recipe.optimizer.decayed
+    received = {v.path for v in model.trainable_variables if is_decayed(v, rule)}
+    if "cifar" in name:
+        assert received == {v.path for v in model.trainable_variables}
+    elif "finetune" in name:
+        assert recipe.optimizer.weight_decay == 0
+    else:
+        wanted = DECAYED[family(recipe), rule]
+        assert len(received) == len(wanted)
+        assert all(any(path.endswith(end) for path in received) for end in wanted)
+
+
+@pytest.mark.parametrize("name", ["convmixer_1536_20_imagenet", "mixer_b16_imagenet"])
+def test_only_decayed_variables_shrink_in_a_compiled_step(name):
+    recipe = find_recipe(name)
+    model = small(family(recipe))
+    optimizer = build_optimizer(replace(recipe, epochs=5), steps_per_epoch=5)
+    optimizer.build(model.trainable_variables)
+    optimizer.iterations.assign(3)  # The first step of a warm-up has no rate.
+    before = [v.numpy() for v in model.trainable_variables]
+    optimizer.apply([np.zeros(v.shape, "float32") for v in model.trainable_variables])
+    share = float(optimizer._learning_rate(3)) * recipe.optimizer.weight_decay
+    for variable, value in zip(model.trainable_variables, before, strict=True):
+        kept = 1 - share if is_decayed(variable, recipe.optimizer.decayed) else 1
+        np.testing.assert_allclose(variable.numpy(), value * np.float32(kept), rtol=2e-7)
+
+
+def torch_copies(model: keras.Model) -> list[torch.nn.Parameter]:
+    return [torch.nn.Parameter(torch.tensor(v.numpy())) for v in model.trainable_variables]
+
+
+def gradients(model: keras.Model, step: int) -> list[np.ndarray]:
+    random = np.random.default_rng(step)
+    return [random.normal(size=v.shape).astype("float32") for v in model.trainable_variables]
+
+
+def run_both(model, optimizer, theirs, copies, rate_of_step, clip_norm=None, steps=6):
+    """Apply the same gradients with both optimizers, and compare all weights."""
+    for step in range(steps):
+        values = gradients(model, step)
+        for copy, value in zip(copies, values, strict=True):
+            copy.grad = torch.tensor(value)
+        if clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(copies, clip_norm)
+        rate_of_step(theirs, step)
+        theirs.step()
+        optimizer.apply(values, model.trainable_variables)
+    for variable, copy in zip(model.trainable_variables, copies, strict=True):
+        np.testing.assert_allclose(variable.numpy(), copy.detach().numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["convmixer_1536_20_imagenet", "t2t_vit_14_imagenet"])
+def test_adamw_is_torchs_with_groups(name):
+    recipe = replace(find_recipe(name), epochs=5)
+    settings = recipe.optimizer
+    model = small(family(recipe))
+    for variable in model.trainable_variables:  # Or a wrong decay of zeros would not show.
+        variable.assign(variable + 1)
+    copies = torch_copies(model)
+    rule = [is_decayed(v, settings.decayed) for v in model.trainable_variables]
+    groups = [
+        {"params": [c for c, d in zip(copies, rule, strict=True) if d is wanted], "weight_decay": w}
+        for wanted, w in ((True, settings.weight_decay), (False, 0.0))
+    ]
+    theirs = torch.optim.AdamW(groups, lr=1.0, eps=settings.epsilon)
+    optimizer = build_optimizer(recipe, STEPS_PER_EPOCH)
+
+    def rate_of_step(theirs, step):
+        for group in theirs.param_groups:
+            group["lr"] = float(optimizer._learning_rate(step))
+
+    run_both(model, optimizer, theirs, copies, rate_of_step, settings.clip_norm)
+
+
+def test_kerass_own_adamw_is_not_torchs():
+    """Why there is another one: with the authors' epsilon, the first step is 30 times shorter."""
+    variables = [keras.Variable([1.0]), keras.Variable([1.0])]
+    gradient = [np.array([1e-3], "float32")]
+    AdamW(1.0, epsilon=1e-3).apply(gradient, variables[:1])
+    keras.optimizers.AdamW(1.0, weight_decay=0.0, epsilon=1e-3).apply(gradient, variables[1:])
+    moved = [1 - float(variable.numpy()[0]) for variable in variables]
+    assert moved[0] == pytest.approx(0.5, rel=1e-4)  # g / (g + epsilon)
+    assert moved[1] == pytest.approx(0.0307, rel=1e-2)
+
+
+def test_transfer_is_torchs_sgd_with_groups_and_its_cosine():
+    recipe = replace(find_recipe("t2t_vit_14_cifar10"), epochs=6)
+    settings = recipe.optimizer
+    model = small("T2TViT")
+    copies = torch_copies(model)
+    of_head = [v.path.startswith("head/") for v in model.trainable_variables]
+    groups = [
+        {"params": [c for c, head in zip(copies, of_head, strict=True) if not head], "lr": 0.0005},
+        {"params": [c for c, head in zip(copies, of_head, strict=True) if head]},
+    ]
+    theirs = torch.optim.SGD(groups, lr=0.05, momentum=0.9, weight_decay=settings.weight_decay)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(theirs, T_max=6, eta_min=2e-4)
+    optimizer = build_optimizer(recipe, STEPS_PER_EPOCH)
+
+    def rate_of_step(theirs, step):
+        if step and step % STEPS_PER_EPOCH == 0:
+            scheduler.step()
+
+    run_both(model, optimizer, theirs, copies, rate_of_step, steps=6 * STEPS_PER_EPOCH)
+
+
+def test_fine_tuning_clips_the_norm_of_all_gradients():
+    recipe = replace(find_recipe("mixer_b16_finetune"), epochs=5)
+    model = small("MLPMixer")
+    copies = torch_copies(model)
+    theirs = torch.optim.SGD(copies, lr=1.0, momentum=0.9)
+    optimizer = build_optimizer(recipe, STEPS_PER_EPOCH)
+
+    def rate_of_step(theirs, step):
+        theirs.param_groups[0]["lr"] = float(optimizer._learning_rate(step))
+
+    run_both(model, optimizer, theirs, copies, rate_of_step, clip_norm=1.0)
+
+
+def test_rate_depends_on_iterations_alone():
+    optimizer = build_optimizer(find_recipe("convmixer_digits"), steps_per_epoch=22)
+    resumed = build_optimizer(find_recipe("convmixer_digits"), steps_per_epoch=22)
+    variables = [keras.Variable([1.0]), keras.Variable([1.0])]
+    for _ in range(5):
+        optimizer.apply([np.ones(1, "float32")], variables[:1])
+    resumed.build(variables[1:])
+    resumed.iterations.assign(5)
+    assert float(optimizer.learning_rate) == float(resumed.learning_rate) > 0
+
+
+def test_moving_average_is_the_recipes():
+    recipe = replace(find_recipe("t2t_vit_14_imagenet"), ema=0.75)
+    optimizer = build_optimizer(recipe, steps_per_epoch=1)
+    variable = keras.Variable([1.0])
+    values = []
+    for _ in range(3):
+        optimizer.apply([np.ones(1, "float32")], [variable])
+        values.append(float(variable.numpy()[0]))
+    wanted = 0.75 * (0.75 * values[0] + 0.25 * values[1]) + 0.25 * values[2]
+    optimizer.finalize_variable_values([variable])
+    assert float(variable.numpy()[0]) == pytest.approx(wanted, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["convmixer_1536_20_imagenet", "t2t_vit_14_cifar10"])
+def test_a_saved_model_keeps_its_optimizer(name, tmp_path):
+    model = small("ConvMixer")
+    model.compile(build_optimizer(find_recipe(name), steps_per_epoch=4), "mse")
+    model.fit(np.ones((2, 8, 8, 3)), np.ones((2, 2)), verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.optimizer.get_config() == model.optimizer.get_config()
+    for _ in range(2):
+        model.fit(np.ones((2, 8, 8, 3)), np.ones((2, 2)), verbose=0)
+        loaded.fit(np.ones((2, 8, 8, 3)), np.ones((2, 2)), verbose=0)
+    for mine, its in zip(model.weights, loaded.weights, strict=True):
+        np.testing.assert_array_equal(mine.numpy(), its.numpy())
+
+
+def test_sgd_without_momentum():
+    variable = keras.Variable([1.0])
+    SGD(0.5, momentum=0.0, weight_decay=0.5).apply([np.ones(1, "float32")], [variable])
+    assert variable.numpy().tolist() == [0.25]
+
+
+def test_an_unknown_rule_is_refused():
+    with pytest.raises(ValueError, match="'all', 'matrices' or 'kernels'; received 'most'"):
+        is_decayed(keras.Variable([1.0]), "most")

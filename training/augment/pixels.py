@@ -1,0 +1,110 @@
+"""Pillow's operations on colours, on whole numbers in [0, 255] held as float32 (H, W, C).
+
+Each is equal to Pillow's to the last bit, rounding included.
+"""
+
+import tensorflow as tf
+
+_LUMA = (19595.0, 38470.0, 7471.0)  # Pillow's weights of red, green and blue, of 65,536.
+
+
+def grey(image: tf.Tensor) -> tf.Tensor:
+    """Return the luma (H, W, 1), as `Image.convert("L")`."""
+    if image.shape[-1] == 1:
+        return image
+    # Every number below 2**24 is exact in float32, and these sums are.
+    luma = tf.reduce_sum(image * tf.constant(_LUMA), axis=-1, keepdims=True)
+    return tf.floor((luma + 32768.0) / 65536.0)
+
+
+def blend(start: tf.Tensor, image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
+    """Go from `start` (factor 0) to `image` (factor 1) and beyond, as `Image.blend`."""
+    return tf.floor(tf.clip_by_value(start + factor * (image - start), 0.0, 255.0))
+
+
+def color(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
+    """Change the saturation, as `ImageEnhance.Color`."""
+    return blend(grey(image), image, factor)
+
+
+def contrast(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
+    """Change the distance to the mean luma, as `ImageEnhance.Contrast`."""
+    mean = tf.floor(tf.reduce_mean(tf.cast(grey(image), tf.float64)) + 0.5)
+    return blend(tf.cast(mean, tf.float32), image, factor)
+
+
+def brightness(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
+    """Change the brightness, as `ImageEnhance.Brightness`."""
+    return blend(tf.zeros_like(image), image, factor)
+
+
+def sharpness(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
+    """Blur or sharpen, as `ImageEnhance.Sharpness`; the outermost pixels stay."""
+    if min(image.shape[:2]) < 3:
+        return image
+    rows = image[:-2] + image[1:-1] + image[2:]
+    total = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:] + 4.0 * image[1:-1, 1:-1]
+    smooth = tf.floor(total / 13.0 + 0.5)
+    middle = tf.concat([image[1:-1, :1], smooth, image[1:-1, -1:]], axis=1)
+    return blend(tf.concat([image[:1], middle, image[-1:]], axis=0), image, factor)
+
+
+def invert(image: tf.Tensor) -> tf.Tensor:
+    """Return the negative, as `ImageOps.invert`."""
+    return 255.0 - image
+
+
+def posterize(image: tf.Tensor, bits: tf.Tensor) -> tf.Tensor:
+    """Keep the highest 0 to 8 bits, as `ImageOps.posterize`."""
+    step = 2.0 ** (8.0 - bits)
+    return tf.floor(image / step) * step
+
+
+def solarize(image: tf.Tensor, threshold: tf.Tensor) -> tf.Tensor:
+    """Invert what is not below the threshold, as `ImageOps.solarize`."""
+    return tf.where(image < threshold, image, 255.0 - image)
+
+
+def solarize_add(image: tf.Tensor, addition: tf.Tensor) -> tf.Tensor:
+    """Brighten what is below 128."""
+    return tf.where(image < 128.0, tf.minimum(image + addition, 255.0), image)
+
+
+def auto_contrast(image: tf.Tensor) -> tf.Tensor:
+    """Stretch each channel to [0, 255], as `ImageOps.autocontrast`."""
+    image64 = tf.cast(image, tf.float64)  # Pillow computes its table in Python's numbers.
+    low = tf.reduce_min(image64, axis=(0, 1))
+    high = tf.reduce_max(image64, axis=(0, 1))
+    scale = 255.0 / tf.maximum(high - low, 1.0)
+    values = tf.range(256, dtype=tf.float64)[:, None]
+    table = tf.clip_by_value(tf.floor(values * scale + -low * scale), 0.0, 255.0)
+    return _look_up(image, tf.where(high > low, table, values))
+
+
+def equalize(image: tf.Tensor) -> tf.Tensor:
+    """Spread each channel's histogram evenly, as `ImageOps.equalize`."""
+    channels = image.shape[-1]
+    counts = tf.raw_ops.DenseBincount(
+        input=tf.reshape(_offset(image), [-1]),
+        size=256 * channels,
+        weights=tf.constant([], tf.int32),
+        binary_output=False,
+    )
+    counts = tf.transpose(tf.reshape(counts, (channels, 256)))
+    brightest = tf.cast(tf.reduce_max(image, axis=(0, 1)), tf.int32)
+    of_brightest = tf.gather(tf.transpose(counts), brightest, batch_dims=1)
+    step = (tf.reduce_sum(counts, axis=0) - of_brightest) // 255
+    darker = tf.cumsum(counts, exclusive=True)
+    table = tf.minimum((step // 2 + darker) // tf.maximum(step, 1), 255)
+    return _look_up(image, tf.where(step > 0, table, tf.range(256)[:, None]))
+
+
+def _offset(image: tf.Tensor) -> tf.Tensor:
+    """Return each value's place in a table of 256 entries a channel, one channel after another."""
+    return tf.cast(image, tf.int32) + 256 * tf.range(image.shape[-1])
+
+
+def _look_up(image: tf.Tensor, table: tf.Tensor) -> tf.Tensor:
+    """Replace each value by its entry in the table (256, C)."""
+    flat = tf.reshape(tf.transpose(tf.cast(table, tf.float32)), [-1])
+    return tf.gather(flat, _offset(image))

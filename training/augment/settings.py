@@ -1,0 +1,106 @@
+"""What is done to training images, as data. Needs neither Keras nor TensorFlow."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from training.typed import RecipeError, check_fields
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is done to training images, in the order of the fields.
+
+    Attributes:
+        policy: "reference": the papers' operations, each a function of a seed; "keras_cv":
+            keras-cv's layers, whose draws depend on the order of threads; "none": images are
+            resized and cropped at the centre, and the other fields are not looked at.
+        crop: "random_resized": a random part, resized, as timm; "inception": the same, as
+            TensorFlow draws it and without antialiasing, as Google's code; "pad": the image,
+            resized to cover the model's input, framed in zeros and cut at a random place; "none":
+            its centre.
+        crop_scale: smallest and largest share of the image's area in a random part.
+        crop_ratio: smallest and largest width of a random part, divided by its height.
+        pad: zeros on each side, in pixels, for crop="pad".
+        interpolation: of resizing and of timm's geometric operations; "random" is bilinear or
+            bicubic, drawn each time. keras-cv's random part is bilinear.
+        flip: probability of a mirrored image.
+        rand_layers: RandAugment's operations, one after the other; 0: none.
+        rand_operations: whose set of operations and strengths; "keras_cv" policy: its own.
+        rand_magnitude: their mean strength: of 10 for "timm" (which goes no further), "google"
+            (which may) and keras-cv, of 30 for "torchvision".
+        rand_magnitude_std: standard deviation of the strength.
+        rand_probability: of each operation, once drawn.
+        color_jitter: largest change of brightness, contrast and colour, as a share.
+        mixup: alpha of the beta distribution of MixUp's share; 0: no MixUp.
+        cutmix: alpha of the beta distribution of CutMix's share; 0: no CutMix.
+        mix_probability: of mixing a batch.
+        switch_probability: of CutMix, where there are both.
+        erase: probability of erasing a rectangle of an image, after mixing.
+        erase_fill: "noise": normal in the model's normalised space, as timm; "mean": the mean
+            colour, as torchvision.
+
+    Raises:
+        RecipeError: if a value is of another type or out of its range.
+
+    Example:
+
+    >>> Augmentation(crop="pad", pad=4, erase=0.25).flip
+    0.5
+    """
+
+    policy: Literal["reference", "keras_cv", "none"] = "reference"
+    crop: Literal["random_resized", "inception", "pad", "none"] = "random_resized"
+    crop_scale: tuple[float, float] = (0.08, 1.0)
+    crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    pad: int = 0
+    interpolation: Literal["bilinear", "bicubic", "random"] = "bilinear"
+    flip: float = 0.5
+    rand_layers: int = 0
+    rand_operations: Literal["timm", "google", "torchvision"] = "timm"
+    rand_magnitude: float = 9.0
+    rand_magnitude_std: float = 0.0
+    rand_probability: float = 1.0
+    color_jitter: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    mix_probability: float = 1.0
+    switch_probability: float = 0.5
+    erase: float = 0.0
+    erase_fill: Literal["noise", "mean"] = "noise"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        self._range("crop_scale", largest=1.0)
+        self._range("crop_ratio")
+        for name in (
+            "flip",
+            "rand_probability",
+            "color_jitter",
+            "mix_probability",
+            "switch_probability",
+            "erase",
+        ):
+            self._between(name, 0, 1)
+        for name in ("pad", "rand_layers", "rand_magnitude_std", "mixup", "cutmix"):
+            self._between(name, 0)
+        self._between("rand_magnitude", 0, 30)
+        if (self.crop == "pad") != (self.pad > 0):
+            raise RecipeError(
+                "Augmentation.pad must be above 0 with crop='pad', and 0 with any other; received "
+                f"pad={self.pad} and crop={self.crop!r}."
+            )
+
+    def _between(self, name: str, least: float, most: float | None = None) -> None:
+        value = getattr(self, name)
+        if value < least or (most is not None and value > most):
+            wanted = f"at least {least}" if most is None else f"from {least} to {most}"
+            raise RecipeError(f"Augmentation.{name} must be {wanted}; received {value!r}.")
+
+    def _range(self, name: str, largest: float | None = None) -> None:
+        low, high = getattr(self, name)
+        if not 0 < low <= high or (largest is not None and high > largest):
+            limit = "" if largest is None else f" and at most {largest}"
+            raise RecipeError(
+                f"Augmentation.{name} must be two numbers above 0{limit}, the smaller first; "
+                f"received {(low, high)!r}."
+            )

@@ -1,0 +1,125 @@
+"""Splits whose examples are found by their index."""
+
+from abc import abstractmethod
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from keras_mixers.preprocessing import load_image
+from training.data.split import Example, MapImage, Split
+
+
+class IndexedSplit(Split):
+    """A split with random access: an epoch's order is a permutation of all its indices."""
+
+    def references(self, seed: tf.Tensor | None) -> tf.data.Dataset:
+        ids = tf.range(self.size, dtype=tf.int64)
+        if seed is not None:
+            ids = tf.random.experimental.stateless_shuffle(ids, seed=seed)
+        return tf.data.Dataset.from_tensor_slices({"id": ids})
+
+    def fetch(self, reference: Example) -> Example:
+        index = reference["id"]
+        return {"id": index} | {
+            name: tf.gather(values, index) for name, values in self._columns.items()
+        }
+
+    @cached_property
+    def _columns(self) -> dict[str, tf.Tensor]:
+        # Not before they are needed: the first tensor settles which devices TensorFlow has, and a
+        # strategy may still want to choose. On the CPU, where tf.data runs; eager, since a graph
+        # would hold a copy, of at most 2 GB.
+        with tf.init_scope(), tf.device("/cpu:0"):
+            return {name: tf.constant(values) for name, values in self._arrays().items()}
+
+    @abstractmethod
+    def _arrays(self) -> dict[str, Any]:
+        """Return columns of one row an example: `label`, and what leads to its image."""
+
+
+class ArraySplit(IndexedSplit):
+    """Images in memory.
+
+    Args:
+        images: (B, H, W, 1 or 3), uint8.
+        labels: (B,), from 0.
+        num_classes: number of classes.
+    """
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray, num_classes: int):
+        self.size = len(images)
+        self.num_classes = num_classes
+        height, width, channels = images.shape[1:]
+        self.image_shape = (height, width, channels)
+        self._images, self._labels = images, labels.astype(np.int64)
+
+    def _arrays(self) -> dict[str, Any]:
+        return {"image": self._images, "label": self._labels}
+
+    def image(self, example: Example, function: MapImage) -> tf.Tensor:
+        return function(example["image"])
+
+    def stored(self, example: Example) -> tf.Tensor:
+        return example["image"]
+
+    def open(self, stored: np.ndarray) -> Image.Image:
+        return image_of(stored)
+
+
+class FileSplit(IndexedSplit):
+    """Image files that were found to be readable.
+
+    Args:
+        paths: of the files.
+        labels: (B,), from 0.
+        plain: (B,), bool: whether a file is a JPEG of upright grey or RGB pixels.
+        num_classes: number of classes.
+        channels: 1 or 3.
+    """
+
+    def __init__(
+        self,
+        paths: list[bytes],
+        labels: np.ndarray,
+        plain: np.ndarray,
+        num_classes: int,
+        channels: int,
+    ):
+        self.size = len(paths)
+        self.num_classes = num_classes
+        self.image_shape = (None, None, channels)
+        self._paths, self._labels, self._plain = paths, labels.astype(np.int64), plain
+
+    def _arrays(self) -> dict[str, Any]:
+        return {"path": self._paths, "label": self._labels, "plain": self._plain}
+
+    def image(self, example: Example, function: MapImage) -> tf.Tensor:
+        path = example["path"]
+
+        def undecoded() -> tf.Tensor:
+            return function(tf.io.read_file(path))
+
+        def decoded() -> tf.Tensor:
+            pixels = tf.numpy_function(self._load, [path], tf.uint8, stateful=False)
+            return function(tf.ensure_shape(pixels, self.image_shape))
+
+        if self._plain.all():
+            return undecoded()
+        return tf.cond(example["plain"], undecoded, decoded) if self._plain.any() else decoded()
+
+    def stored(self, example: Example) -> tf.Tensor:
+        return example["path"]
+
+    def open(self, stored: bytes) -> Image.Image:
+        return load_image(stored.decode(errors="surrogateescape"), self.image_shape[-1])
+
+    def _load(self, path: bytes) -> np.ndarray:
+        return np.atleast_3d(np.asarray(self.open(path)))
+
+
+def image_of(pixels: np.ndarray) -> Image.Image:
+    """Return pixels (H, W, 1 or 3), uint8, as an image of mode L or RGB."""
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)

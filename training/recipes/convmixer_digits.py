@@ -1,0 +1,28 @@
+"""A small ConvMixer on scikit-learn's digits, offline, in seconds.
+
+    keras-mixers train convmixer_digits
+
+1,433 scans of 8 x 8 pixels, each moved by up to a pixel, in 20 epochs. README.md has the accuracy on
+the 364 held-out scans, with the command that measures it.
+"""
+
+from keras_mixers.models.variant import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from training.recipe import ModelSpec, Optimizer, Recipe, WarmupCosine
+from training.recipes.augmentations import DIGITS
+
+RECIPE = Recipe(
+    name="convmixer_digits",
+    model=ModelSpec(
+        "ConvMixer",
+        {"hidden_dim": 64, "depth": 4, "patch_size": 1, "kernel_size": 5},
+        input_shape=(8, 8, 1),
+        preprocessing=Preprocessing(IMAGENET_MEAN, IMAGENET_STD, 1.0, "bilinear"),
+    ),
+    data="digits",
+    epochs=20,
+    batch_size=64,
+    optimizer=Optimizer("adamw", weight_decay=0.05, clip_norm=1.0),
+    schedule=WarmupCosine(peak=0.01, warmup_share=0.2),
+    augmentation=DIGITS,
+    label_smoothing=0.1,
+)
