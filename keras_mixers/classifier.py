@@ -31,7 +31,7 @@ def load_classifier(path: str | Path) -> keras.Model:
     (None, 2)
     """
     model = load_network(path)
-    if len(model.output.shape) != 2:
+    if len(model.outputs[0].shape) != 2:
         raise ValueError(f"{path} does not map images (B, H, W, C) to class scores (B, classes).")
     return model
 

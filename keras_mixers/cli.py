@@ -9,6 +9,7 @@ import typer
 
 from keras_mixers import __version__
 from keras_mixers.cli_export import export, verify
+from keras_mixers.cli_train import evaluate, few_shot, recipes, train
 from keras_mixers.cli_weights import convert, weights
 from keras_mixers.console import (
     UsageError,
@@ -34,6 +35,13 @@ app = typer.Typer(
 )
 app.command()(weights)
 app.command()(convert)
+# What follows the recipe is for the recipe's own command line, --help too.
+app.command(
+    context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True},
+)(train)
+app.command()(recipes)
+app.command()(evaluate)
+app.command("few-shot")(few_shot)
 app.add_typer(export, name="export")
 app.command()(verify)
 

@@ -2,8 +2,8 @@
 
     keras-mixers train convmixer_digits
 
-1,433 scans of 8 x 8 pixels, each moved by up to a pixel, in 20 epochs. README.md has the accuracy on
-the 364 held-out scans, with the command that measures it.
+1,433 scans of 8 x 8 pixels, each moved by up to a pixel, in 20 epochs. README.md has the accuracy
+on the 364 held-out scans, with the command that measures it.
 """
 
 from keras_mixers.models.variant import IMAGENET_MEAN, IMAGENET_STD, Preprocessing

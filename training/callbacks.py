@@ -1,0 +1,101 @@
+"""What a run does between its steps, as Keras callbacks; each also works alone."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from training.train_model import TrainingError
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Ends training with a TrainingError at the first step whose loss is no number."""
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        # A mean over the epoch so far, which the first such loss makes one too.
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            step = self._epoch * self.params["steps"] + batch + 1
+            raise TrainingError(
+                f"The loss was {loss} at step {step}, which is step {batch + 1} of "
+                f"{self.params['steps']} in epoch {self._epoch + 1}; try a lower learning rate, a "
+                "smaller clip_norm, or float32."
+            )
+
+
+class AverageWeights(keras.callbacks.Callback):
+    """Measures with the optimizer's moving average of the weights, and goes on without it.
+
+    The weights are put back to the bit, as `keras.callbacks.SwapEMAWeights` does not: that swaps
+    by adding and subtracting. `fit` itself puts the average into the model at its end.
+    """
+
+    def on_test_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        weights = self.model.trainable_variables
+        self._weights = [np.array(weight) for weight in weights]
+        self.model.optimizer.finalize_variable_values(weights)
+
+    def on_test_end(self, logs: Mapping[str, float] | None = None) -> None:
+        for weight, value in zip(self.model.trainable_variables, self._weights, strict=True):
+            weight.assign(value)
+        self._weights = []
+
+
+class Timing(keras.callbacks.Callback):
+    """Adds `learning_rate`, `images_per_second` and `seconds` to an epoch's logs.
+
+    It must come before the callbacks that read them. The rate is that of the epoch's last step.
+    Images a second are those of training alone, seconds those of the whole epoch.
+
+    Args:
+        schedule: learning rate of a step.
+        batch_size: images in a step.
+    """
+
+    def __init__(self, schedule: Callable[[int], Any], batch_size: int) -> None:
+        super().__init__()
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self._rates: list[float] = []
+
+    @property
+    def images_per_second(self) -> float:
+        """Of training, without the first epoch, which traces and compiles, if there are more."""
+        rates = self._rates[1:] or self._rates
+        return len(rates) / sum(1 / rate for rate in rates)
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        self._start = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        self._trained = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        steps = self.params["steps"]
+        self._rates.append(steps * self.batch_size / (self._trained - self._start))
+        (logs if logs is not None else {}).update(
+            learning_rate=float(self.schedule((epoch + 1) * steps - 1)),
+            images_per_second=self._rates[-1],
+            seconds=time.perf_counter() - self._start,
+        )
+
+
+class Rows(keras.callbacks.Callback):
+    """Gives each epoch's logs to a function, as a row; epochs count from 1.
+
+    Args:
+        add: takes a row.
+    """
+
+    def __init__(self, add: Callable[[Mapping[str, Any]], None]) -> None:
+        super().__init__()
+        self.add = add
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        self.add({"epoch": epoch + 1, **(logs or {})})

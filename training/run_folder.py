@@ -1,0 +1,147 @@
+"""The folder of a run: what it is, what happened, and what came out, which is written last."""
+
+import csv
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from hub_export.files import beside
+from training.environment import environment
+from training.recipe import Recipe
+from training.typed import RecipeError
+
+RECIPE, ENVIRONMENT, RESULT = "recipe.json", "environment.json", "result.json"
+LOG, TENSORBOARD, CURVES, SAMPLES = "log.csv", "tensorboard", "curves.png", "samples.png"
+MODEL, LABELS = "model.keras", "labels.txt"
+
+
+class RunFolderError(ValueError):
+    """A folder that a run can't use; the text is one line."""
+
+
+class RunFolder:
+    """Where a run writes. It is written in place; `result.json` says that the run is finished.
+
+    Attributes:
+        path: of the folder.
+        kept: whether there is something in it that an error must not remove.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.kept = False
+
+    def write_start(self, recipe: Recipe, class_names: Sequence[str]) -> None:
+        """Write what is known before the first step."""
+        self.write_text(RECIPE, recipe.to_json())
+        self.write_json(ENVIRONMENT, environment(recipe.seed))
+        # A name is a line.
+        self.write_text(LABELS, "".join(f"{' '.join(name.split())}\n" for name in class_names))
+
+    def add_row(self, row: Mapping[str, Any]) -> None:
+        """Add a row to the log; from the first one on, an error leaves the folder as it is."""
+        with (self.path / LOG).open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(row))
+            if file.tell() == 0:
+                writer.writeheader()
+            writer.writerow(row)
+        self.kept = True
+
+    def write_model(self, model: keras.Model) -> None:
+        """Save the trained model."""
+        with beside(self.path / MODEL, overwrite=True) as place:
+            model.save(place)
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        """Write what JSON can hold."""
+        self.write_text(name, json.dumps(content, indent=2) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text, whole or not at all."""
+        with beside(self.path / name, overwrite=True) as place:
+            place.write_text(text, encoding="utf-8")
+
+
+def check_folder(path: str | Path, recipe: Recipe) -> None:
+    """Raise RunFolderError if a run may not be written to `path`.
+
+    Args:
+        path: of a folder, which may not exist.
+        recipe: of the run.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise RunFolderError(f"{str(path)!r} is a file; choose a folder for the run.")
+    if not path.is_dir() or not any(path.iterdir()):
+        return
+    raise RunFolderError(
+        f"{str(path)!r} {_content(path, recipe)}; choose another folder, or remove this one."
+    )
+
+
+def _content(path: Path, recipe: Recipe) -> str:
+    """Return what is wrong with a folder that is not empty."""
+    if not (path / RECIPE).is_file():
+        return "is not empty, and holds no run"
+    try:
+        other = Recipe.from_json((path / RECIPE).read_text(encoding="utf-8"))
+    except (RecipeError, OSError, UnicodeDecodeError):
+        return f"holds a run whose {RECIPE} can't be read"
+    if (path / RESULT).is_file():
+        return f"holds a finished run of {other.name}"
+    if other != recipe:
+        return f"holds a run of another recipe, {other.name}"
+    return f"holds a run of {other.name} that did not finish"
+
+
+@contextmanager
+def run_folder(path: str | Path, recipe: Recipe) -> Iterator[RunFolder]:
+    """Lend the folder of a run, made if need be.
+
+    If an error ends the block before an epoch is done, all of it is removed again.
+
+    Args:
+        path: of a folder that is empty or does not exist.
+        recipe: of the run.
+
+    Raises:
+        RunFolderError: if the folder can't be used.
+
+    >>> import tempfile
+    >>> from training.recipes import find_recipe
+    >>> path = Path(tempfile.mkdtemp(), "run")
+    >>> with run_folder(path, find_recipe("convmixer_digits")) as folder:
+    ...     folder.write_text("note.txt", "whole")
+    >>> [entry.name for entry in path.iterdir()]
+    ['note.txt']
+    """
+    path = Path(path)
+    check_folder(path, recipe)
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    folder = RunFolder(path)
+    try:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunFolderError(
+                f"{str(path)!r} can't be made ({error.strerror}); choose another folder."
+            ) from None
+        yield folder
+    except BaseException:
+        if not folder.kept:
+            _remove(path, made)
+        raise
+
+
+def _remove(path: Path, made: Sequence[Path]) -> None:
+    """Empty a folder, and remove those that were made for it."""
+    for entry in path.iterdir() if path.is_dir() else ():
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    for folder in made:
+        with suppress(OSError):  # Others may have put something there.
+            folder.rmdir()
