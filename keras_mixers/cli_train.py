@@ -10,6 +10,7 @@ from keras_mixers.console import (
     one_line_errors,
     packages_of,
     percent,
+    plain_warnings,
     print_table,
     quiet_start,
 )
@@ -54,7 +55,12 @@ def train(
         return
     with quiet_start():
         from training.train import train
-    train(command.recipe, command.folder, command.data_dir, command.quiet)
+        from training.train_model import TrainingError
+    try:
+        with plain_warnings():
+            train(command.recipe, command.folder, command.data_dir, command.quiet)
+    except TrainingError as error:
+        raise ValueError(str(error)) from None
 
 
 @one_line_errors()
@@ -98,7 +104,8 @@ def evaluate(
     with quiet_start():
         from training.evaluate import class_table, evaluate
 
-    found = evaluate(model, data, batch_size, data_dir, labels, size)
+    with plain_warnings():
+        found = evaluate(model, data, batch_size, data_dir, labels, size)
     if json:
         typer.echo(found.to_json(), nl=False)
         return
@@ -123,9 +130,10 @@ def few_shot(
     with quiet_start():
         from training.few_shot import few_shot
 
-    found = few_shot(
-        model, data, shots, range(seeds), batch_size=batch_size, data_dir=data_dir, size=size
-    )
+    with plain_warnings():
+        found = few_shot(
+            model, data, shots, range(seeds), batch_size=batch_size, data_dir=data_dir, size=size
+        )
     each = ", ".join(f"{accuracy:.2%}" for accuracy in found.accuracies)
     typer.echo(
         f"top-1 {found.mean:.2%} with {shots} images a class, {found.images:,} images ({each})"

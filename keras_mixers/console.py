@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 import textwrap
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,20 @@ def packages_of(extra: str) -> Iterator[None]:
             f"The package {(error.name or '').partition('.')[0]!r} is not installed: "
             f"pip install 'keras-mixers[{extra}]'."
         ) from None
+
+
+@contextlib.contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Print this project's warnings as a line each, without a place in the code."""
+
+    def show(message: Warning | str, category: type[Warning], *_: object) -> None:
+        typer.echo(f"warning: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield
 
 
 @contextlib.contextmanager

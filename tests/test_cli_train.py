@@ -86,3 +86,30 @@ def test_misuse(trained: Path, tmp_path: Path) -> None:
     assert "There are no data" in failure(run("evaluate", trained, "--data", "cifar10"))
     assert "fewer shots" in failure(run("few-shot", trained, "--data", "digits", "--shots", 999))
     assert run("evaluate", trained).exit_code == 2
+
+
+def test_diverging_run_is_one_line(tmp_path: Path) -> None:
+    message = failure(
+        run(
+            "train", "convmixer_digits", *TINY, "--schedule.peak", "1e30", "--quiet",
+            "--optimizer.clip-norm", "None", "--run", tmp_path / "run",
+        )
+    )  # fmt: skip
+    assert "The loss was " in message
+    assert " of 22 in epoch 1; try a lower learning rate" in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_skipped_files_are_counted_and_named(trained: Path, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for name in "0123456789":
+        (tmp_path / name).mkdir()
+        for i in range(5):
+            pixels = random.integers(0, 256, (8, 8), "uint8")
+            Image.fromarray(pixels).save(tmp_path / name / f"{i}.png")
+    (tmp_path / "3" / "bad.png").write_text("no image")
+    result = run("evaluate", trained, "--data", f"folder:{tmp_path}")
+    assert result.exit_code == 0, result.output
+    assert result.stderr.startswith("warning: 1 of 51 files can't be used: ")
+    assert "3/bad.png" in result.stderr
+    assert result.stderr.count("\n") == 1
