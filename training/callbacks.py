@@ -12,19 +12,29 @@ from training.train_model import TrainingError
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Ends training with a TrainingError at the first step whose loss is no number."""
+    """Ends training with a TrainingError at the first step whose loss is no number.
+
+    Args:
+        steps: of an epoch.
+    """
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps = steps
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        # After a resume in the middle of an epoch, `fit` counts what is left of it.
+        self._done = self.steps - self.params["steps"]
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         # A mean over the epoch so far, which the first such loss makes one too.
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
-            step = self._epoch * self.params["steps"] + batch + 1
+            step = self._done + batch + 1
             raise TrainingError(
-                f"The loss was {loss} at step {step}, which is step {batch + 1} of "
-                f"{self.params['steps']} in epoch {self._epoch + 1}; try a lower learning rate, a "
+                f"The loss was {loss} at step {self._epoch * self.steps + step}, which is step "
+                f"{step} of {self.steps} in epoch {self._epoch + 1}; try a lower learning rate, a "
                 "smaller clip_norm, or float32."
             )
 
@@ -33,15 +43,37 @@ class AverageWeights(keras.callbacks.Callback):
     """Measures with the optimizer's moving average of the weights, and goes on without it.
 
     The weights are put back to the bit, as `keras.callbacks.SwapEMAWeights` does not: that swaps
-    by adding and subtracting. `fit` itself puts the average into the model at its end.
+    by adding and subtracting. `fit` itself puts the average into the model at its end; where that
+    is not the end of the run, they are put back too.
+
+    Args:
+        epochs: of the whole run.
     """
 
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self.epochs = epochs
+        self._weights: list[np.ndarray] = []
+
     def on_test_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        weights = self.model.trainable_variables
-        self._weights = [np.array(weight) for weight in weights]
-        self.model.optimizer.finalize_variable_values(weights)
+        self._keep()
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
 
     def on_test_end(self, logs: Mapping[str, float] | None = None) -> None:
+        self._put_back()
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        if epoch + 1 == self.params["epochs"] < self.epochs:
+            self._keep()
+
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+        if self._weights:
+            self._put_back()
+
+    def _keep(self) -> None:
+        self._weights = [np.array(weight) for weight in self.model.trainable_variables]
+
+    def _put_back(self) -> None:
         for weight, value in zip(self.model.trainable_variables, self._weights, strict=True):
             weight.assign(value)
         self._weights = []
@@ -56,19 +88,21 @@ class Timing(keras.callbacks.Callback):
     Args:
         schedule: learning rate of a step.
         batch_size: images in a step.
+        steps: of an epoch.
     """
 
-    def __init__(self, schedule: Callable[[int], Any], batch_size: int) -> None:
+    def __init__(self, schedule: Callable[[int], Any], batch_size: int, steps: int) -> None:
         super().__init__()
         self.schedule = schedule
         self.batch_size = batch_size
+        self.steps = steps
         self._rates: list[float] = []
 
     @property
-    def images_per_second(self) -> float:
+    def images_per_second(self) -> float | None:
         """Of training, without the first epoch, which traces and compiles, if there are more."""
         rates = self._rates[1:] or self._rates
-        return len(rates) / sum(1 / rate for rate in rates)
+        return len(rates) / sum(1 / rate for rate in rates) if rates else None
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         self._start = time.perf_counter()
@@ -77,10 +111,10 @@ class Timing(keras.callbacks.Callback):
         self._trained = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        steps = self.params["steps"]
-        self._rates.append(steps * self.batch_size / (self._trained - self._start))
+        images = self.params["steps"] * self.batch_size
+        self._rates.append(images / (self._trained - self._start))
         (logs if logs is not None else {}).update(
-            learning_rate=float(self.schedule((epoch + 1) * steps - 1)),
+            learning_rate=float(self.schedule((epoch + 1) * self.steps - 1)),
             images_per_second=self._rates[-1],
             seconds=time.perf_counter() - self._start,
         )

@@ -14,14 +14,26 @@ class ShowProgress(keras.callbacks.Callback):
 
     Args:
         console: to print to.
+        epochs: of the whole run.
+        steps: of an epoch.
         batch_size: images in a step.
         classes: top-5 is shown of more than five.
         bar: whether to draw a bar at all.
     """
 
-    def __init__(self, console: Console, batch_size: int, classes: int, bar: bool = True) -> None:
+    def __init__(
+        self,
+        console: Console,
+        epochs: int,
+        steps: int,
+        batch_size: int,
+        classes: int,
+        bar: bool = True,
+    ) -> None:
         super().__init__()
         self.console = console
+        self.epochs = epochs
+        self.steps = steps
         self.batch_size = batch_size
         self.classes = classes
         self._bar = Progress(
@@ -35,13 +47,14 @@ class ShowProgress(keras.callbacks.Callback):
         )
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        total = self.params["epochs"] * self.params["steps"]
-        self._task = self._bar.add_task("", total=total, epoch="1", state="")
+        if not self._bar.tasks:  # A resumed run calls `fit` twice.
+            self._bar.add_task("", total=self.epochs * self.steps, epoch="", state="")
+        self._task = self._bar.task_ids[0]
         self._bar.start()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        self._epoch = f"{epoch + 1}/{self.params['epochs']}"
-        self._bar.update(self._task, epoch=self._epoch, completed=epoch * self.params["steps"])
+        done = (epoch + 1) * self.steps - self.params["steps"]
+        self._bar.update(self._task, epoch=f"{epoch + 1}/{self.epochs}", completed=done)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         if self._bar.disable:
@@ -53,7 +66,7 @@ class ShowProgress(keras.callbacks.Callback):
         self._bar.update(self._task, advance=1, state=state)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        line = epoch_line(epoch + 1, self.params["epochs"], logs or {}, self.classes)
+        line = epoch_line(epoch + 1, self.epochs, logs or {}, self.classes)
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:

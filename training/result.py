@@ -20,7 +20,7 @@ class Result:
         top1: share of them whose class is the likeliest one, of the network as it is saved.
         top5: share of them whose class is among the five likeliest; None below 6 classes.
         loss: mean over them.
-        images_per_second: of training.
+        images_per_second: of training; None where a resumed run had nothing left to train.
         seconds: all of it took.
         epochs: passes over the training images.
         steps: updates of the weights.
@@ -37,7 +37,7 @@ class Result:
     top1: float
     top5: float | None
     loss: float
-    images_per_second: float
+    images_per_second: float | None
     seconds: float
     epochs: int
     steps: int
@@ -57,7 +57,7 @@ class Result:
             "epochs": self.epochs,
             "steps": self.steps,
             "training_seconds": round(self.seconds, 1),
-            "images_per_second": round(self.images_per_second, 1),
+            "images_per_second": self.images_per_second and round(self.images_per_second, 1),
             "accuracy": self.top1,
             "accuracy_source": f"{command}, on {self.validation_images:,} held-out images",
             "top5": self.top5,

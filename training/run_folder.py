@@ -5,19 +5,22 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from hub_export.files import beside
+from training.checkpoint import load_state, save_state
 from training.environment import environment
 from training.recipe import Recipe
 from training.typed import RecipeError
 
 RECIPE, ENVIRONMENT, RESULT = "recipe.json", "environment.json", "result.json"
 LOG, TENSORBOARD, CURVES, SAMPLES = "log.csv", "tensorboard", "curves.png", "samples.png"
-MODEL, LABELS = "model.keras", "labels.txt"
+MODEL, LABELS, CHECKPOINT = "model.keras", "labels.txt", "checkpoint.npz"
+_NAMES = (RECIPE, ENVIRONMENT, RESULT, LOG, CURVES, SAMPLES, MODEL, LABELS, CHECKPOINT)
 
 
 class RunFolderError(ValueError):
@@ -32,16 +35,42 @@ class RunFolder:
         kept: whether there is something in it that an error must not remove.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kept: bool = False) -> None:
         self.path = path
-        self.kept = False
+        self.kept = kept
 
     def write_start(self, recipe: Recipe, class_names: Sequence[str]) -> None:
         """Write what is known before the first step."""
+        for entry in _left_over(self.path):
+            shutil.rmtree(entry)
+        (self.path / RESULT).unlink(missing_ok=True)
         self.write_text(RECIPE, recipe.to_json())
         self.write_json(ENVIRONMENT, environment(recipe.seed))
         # A name is a line.
         self.write_text(LABELS, "".join(f"{' '.join(name.split())}\n" for name in class_names))
+
+    def restore(self, variables: Sequence[keras.Variable]) -> int:
+        """Give variables the values of the last checkpoint, and return its step; 0: there is none.
+
+        Raises:
+            CheckpointFileError: if it can't be read, or is of other variables.
+        """
+        path = self.path / CHECKPOINT
+        return load_state(path, variables) if path.exists() else 0
+
+    def save(self, step: int, variables: Sequence[keras.Variable]) -> None:
+        """Write a checkpoint; a crash meanwhile leaves the one that was there."""
+        save_state(self.path / CHECKPOINT, step, variables)
+        self.kept = True
+
+    def trim_log(self, epochs: int) -> None:
+        """Remove rows of the log that came after so many epochs, or were cut by a crash."""
+        path = self.path / LOG
+        if not path.is_file():
+            return
+        head, *rows = csv.reader(path.read_text(encoding="utf-8").splitlines())
+        kept = [row for row in rows if len(row) == len(head) and int(row[0]) <= epochs]
+        self.write_text(LOG, "".join(f"{','.join(row)}\n" for row in (head, *kept)))
 
     def add_row(self, row: Mapping[str, Any]) -> None:
         """Add a row to the log; from the first one on, an error leaves the folder as it is."""
@@ -67,24 +96,37 @@ class RunFolder:
             place.write_text(text, encoding="utf-8")
 
 
-def check_folder(path: str | Path, recipe: Recipe) -> None:
-    """Raise RunFolderError if a run may not be written to `path`.
+def check_folder(path: str | Path, recipe: Recipe) -> bool:
+    """Tell whether there is a run at `path` to go on with; otherwise a new one may be written.
+
+    A run goes on where it stopped: that of the same recipe, of which only `epochs` may have
+    changed, to more of them if it is finished.
 
     Args:
         path: of a folder, which may not exist.
         recipe: of the run.
+
+    Raises:
+        RunFolderError: if something else is there.
     """
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise RunFolderError(f"{str(path)!r} is a file; choose a folder for the run.")
-    if not path.is_dir() or not any(path.iterdir()):
-        return
-    raise RunFolderError(
-        f"{str(path)!r} {_content(path, recipe)}; choose another folder, or remove this one."
-    )
+    if not path.is_dir() or set(path.iterdir()) == _left_over(path):
+        return False
+    fault = _fault(path, recipe)
+    if fault:
+        raise RunFolderError(f"{str(path)!r} {fault}; choose another folder, or remove this one.")
+    return True
 
 
-def _content(path: Path, recipe: Recipe) -> str:
+def _left_over(path: Path) -> set[Path]:
+    """Return what a crash left of files that were being written beside their places."""
+    starts = tuple(f".{name}-" for name in _NAMES)
+    return {entry for entry in path.iterdir() if entry.name.startswith(starts)}
+
+
+def _fault(path: Path, recipe: Recipe) -> str:
     """Return what is wrong with a folder that is not empty."""
     if not (path / RECIPE).is_file():
         return "is not empty, and holds no run"
@@ -92,21 +134,22 @@ def _content(path: Path, recipe: Recipe) -> str:
         other = Recipe.from_json((path / RECIPE).read_text(encoding="utf-8"))
     except (RecipeError, OSError, UnicodeDecodeError):
         return f"holds a run whose {RECIPE} can't be read"
-    if (path / RESULT).is_file():
-        return f"holds a finished run of {other.name}"
-    if other != recipe:
+    if replace(other, epochs=recipe.epochs) != recipe:
         return f"holds a run of another recipe, {other.name}"
-    return f"holds a run of {other.name} that did not finish"
+    if (path / RESULT).is_file() and recipe.epochs <= other.epochs:
+        return f"holds a finished run of {other.name}"
+    return ""
 
 
 @contextmanager
 def run_folder(path: str | Path, recipe: Recipe) -> Iterator[RunFolder]:
     """Lend the folder of a run, made if need be.
 
-    If an error ends the block before an epoch is done, all of it is removed again.
+    If an error ends the block before an epoch is done, all of it is removed again; a run that was
+    there stays.
 
     Args:
-        path: of a folder that is empty or does not exist.
+        path: of a folder that is empty, does not exist, or holds a run to go on with.
         recipe: of the run.
 
     Raises:
@@ -121,9 +164,9 @@ def run_folder(path: str | Path, recipe: Recipe) -> Iterator[RunFolder]:
     ['note.txt']
     """
     path = Path(path)
-    check_folder(path, recipe)
+    goes_on = check_folder(path, recipe)
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
-    folder = RunFolder(path)
+    folder = RunFolder(path, kept=goes_on)
     try:
         try:
             path.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,7 @@
 """A run, from a recipe to a trained network: everything put together around `model.fit`."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,12 +9,13 @@ import keras
 import tensorflow as tf
 from rich.console import Console
 
+from training.account import one_line_errors, say_result, say_start
 from training.callbacks import AverageWeights, Rows, StopOnNaN, Timing
+from training.checkpoint import Checkpoints
 from training.data import Data, steps_per_epoch
 from training.final_model import in_float32, with_probabilities
 from training.inputs import open_inputs, training_batches, validation_batches
 from training.losses import build_loss
-from training.memory import estimate
 from training.model import build_model
 from training.optimizer import build_optimizer
 from training.pictures import save_curves, save_samples
@@ -31,11 +31,12 @@ from training.run_folder import (
     SAMPLES,
     TENSORBOARD,
     RunFolder,
+    RunFolderError,
     check_folder,
     run_folder,
 )
 from training.schedules import build_schedule
-from training.train_model import TrainingError, TrainModel
+from training.train_model import TrainModel
 
 
 def train(
@@ -53,8 +54,11 @@ def train(
     Args:
         recipe: what to do; `training.recipes.find_recipe` knows some.
         run: folder to write into, made if need be: the recipe, what it ran with, a log and curves
-            of the epochs, a sheet of augmented images, and `model.keras`, `labels.txt` and
-            `result.json`; None: nothing is written.
+            of the epochs, a sheet of augmented images, a checkpoint, and `model.keras`,
+            `labels.txt` and `result.json`; None: nothing is written. A run of the same recipe that
+            did not finish goes on where its checkpoint was made: after the last epoch, ten minutes,
+            or SIGTERM. Its weights are then those of a run that never stopped, to the bit, but for
+            the "keras_cv" augmentation's draws.
         data_dir: of tensorflow-datasets; None: its usual one.
         quiet: print nothing but a line for each epoch.
 
@@ -75,16 +79,13 @@ def train(
     steps = steps_per_epoch(data.train, recipe.batch_size)
     model, network = _build(recipe, data.num_classes, steps)
     if not quiet:
-        _say(console, recipe, data, model)
+        say_start(console, recipe, data, model)
     with run_folder(run, recipe) if run is not None else nullcontext() as folder:
-        if folder is not None:
-            folder.write_start(recipe, data.class_names)
-            # People look before they train.
-            save_samples(training_batches(recipe, data), data.class_names, folder.path / SAMPLES)
+        done = _start(folder, recipe, data, model, console) if folder is not None else 0
         validation = validation_batches(recipe, data)
-        logs, timing = _fit(recipe, model, data, validation, folder, console, quiet)
+        logs, timing = _fit(recipe, model, data, validation, folder, console, quiet, done)
         trained = in_float32(network)
-        if recipe.precision != "float32":
+        if recipe.precision != "float32" or not logs:
             logs = _measure(recipe, trained, validation)
         result = Result(
             recipe=recipe.name,
@@ -106,8 +107,34 @@ def train(
         if folder is not None:
             _finish(folder, result)
     if not quiet:
-        _say_result(console, result, folder)
+        say_result(console, result, folder)
     return result
+
+
+def _start(
+    folder: RunFolder, recipe: Recipe, data: Data, model: TrainModel, console: Console
+) -> int:
+    """Write what is known before the first step, and return how many steps are done already."""
+    done = folder.restore(_state(model))
+    steps = steps_per_epoch(data.train, recipe.batch_size)
+    if done > recipe.epochs * steps:
+        raise RunFolderError(
+            f"{str(folder.path)!r} has done {done // steps} epochs; received {recipe.epochs}."
+        )
+    if done:
+        epochs, rest = divmod(done, steps)
+        console.print(f"Goes on after epoch {epochs}, step {rest} of {steps} in the next.")
+    folder.write_start(recipe, data.class_names)
+    folder.trim_log(done // steps)
+    # People look before they train.
+    samples = training_batches(recipe, data)
+    save_samples(samples, data.class_names, folder.path / SAMPLES, overwrite=True)
+    return done
+
+
+def _state(model: TrainModel) -> list[keras.Variable]:
+    """Return all that a run must remember, the state of random seeds included."""
+    return [*model.network.variables, *model.optimizer.variables]
 
 
 def _build(recipe: Recipe, classes: int, steps: int) -> tuple[TrainModel, keras.Model]:
@@ -132,14 +159,16 @@ def _fit(
     folder: RunFolder | None,
     console: Console,
     quiet: bool,
+    done: int,
 ) -> tuple[dict[str, float], Timing]:
-    """Train, and return the logs of the last epoch."""
+    """Train after so many steps, and return the logs of the last epoch, if one was left."""
     steps = steps_per_epoch(data.train, recipe.batch_size)
     last: dict[str, float] = {}
-    timing = Timing(build_schedule(recipe.schedule, recipe.epochs, steps), recipe.batch_size)
-    callbacks = [StopOnNaN(), timing, Rows(last.update)]
+    schedule = build_schedule(recipe.schedule, recipe.epochs, steps)
+    timing = Timing(schedule, recipe.batch_size, steps)
+    callbacks = [StopOnNaN(steps), timing, Rows(last.update)]
     if recipe.ema is not None:
-        callbacks.append(AverageWeights())
+        callbacks.append(AverageWeights(recipe.epochs))
     if folder is not None:
         callbacks.append(Rows(folder.add_row))
         if find_spec("tensorboard") is not None:
@@ -148,38 +177,39 @@ def _fit(
             )
         elif not quiet:
             console.print(f"No {TENSORBOARD}/ is written: pip install tensorboard.")
-    callbacks.append(ShowProgress(console, recipe.batch_size, data.num_classes, bar=not quiet))
-    batches = training_batches(recipe, data)
-    with _one_line_errors(callbacks):
-        model.fit(
-            batches,
-            epochs=recipe.epochs,
-            steps_per_epoch=steps,
-            validation_data=validation,
-            callbacks=callbacks,
-            shuffle=False,
-            verbose=0,
-        )
+    progress = ShowProgress(
+        console, recipe.epochs, steps, recipe.batch_size, data.num_classes, bar=not quiet
+    )
+    callbacks.append(progress)
+    if folder is not None:  # The last one, which may end the run.
+        callbacks.append(Checkpoints(lambda step: folder.save(step, _state(model)), steps))
+    with one_line_errors(callbacks, console):
+        for first, end in _parts(done, steps, recipe.epochs):
+            model.fit(
+                training_batches(recipe, data, first),
+                initial_epoch=first // steps,
+                epochs=end,
+                steps_per_epoch=steps - first % steps,
+                validation_data=validation,
+                callbacks=callbacks,
+                shuffle=False,
+                verbose=0,
+            )
+        if done == recipe.epochs * steps:  # Nothing was left to train: no `fit` to do this.
+            model.optimizer.finalize_variable_values(model.trainable_variables)
     return last, timing
 
 
-@contextmanager
-def _one_line_errors(callbacks: list[keras.callbacks.Callback]) -> Iterator[None]:
-    """Say what a failed step means, and let no callback keep files or the terminal."""
-    try:
-        yield
-    except BaseException as error:
-        for callback in callbacks:
-            callback.on_train_end()
-        if isinstance(error, tf.errors.ResourceExhaustedError):
-            raise TrainingError(
-                "The device's memory does not suffice; take a smaller batch_size, more parts to "
-                "accumulate, remat, or bfloat16."
-            ) from error
-        if isinstance(error, tf.errors.OpError):
-            first, *_ = [*str(error.message).splitlines(), ""]
-            raise TrainingError(f"A step failed: {first or type(error).__name__}") from error
-        raise
+def _parts(done: int, steps: int, epochs: int) -> list[tuple[int, int]]:
+    """Return the calls of `fit` that are left: the first step, and the epoch after the last one.
+
+    >>> _parts(0, 10, 3), _parts(14, 10, 3), _parts(24, 10, 3), _parts(30, 10, 3)
+    ([(0, 3)], [(14, 2), (20, 3)], [(24, 3)], [])
+    """
+    epoch, rest = divmod(done, steps)
+    parts = [(done, epoch + 1)] if rest else []
+    whole = epoch + bool(rest)
+    return [*parts, (whole * steps, epochs)] if whole < epochs else parts
 
 
 def _measure(recipe: Recipe, network: keras.Model, validation: tf.data.Dataset) -> dict[str, float]:
@@ -198,30 +228,6 @@ def _share(measured: float, data: Data) -> float:
 
 def _finish(folder: RunFolder, result: Result) -> None:
     """Write what came out; what says so comes last."""
-    save_curves(folder.path / LOG, folder.path / CURVES)
+    save_curves(folder.path / LOG, folder.path / CURVES, overwrite=True)
     folder.write_model(result.network)
     folder.write_json(RESULT, result.to_dict())
-
-
-def _say(console: Console, recipe: Recipe, data: Data, model: TrainModel) -> None:
-    """Print what the run is, before it starts."""
-    lines = [
-        f"{recipe.name}: {model.network.name}, {model.network.count_params():,} parameters",
-        f"{data.address}: {data.train.size:,} images to train with, {data.validation.size:,} to "
-        f"measure with, {data.num_classes:,} classes",
-        str(estimate(model, recipe.batch_size)),
-    ]
-    if data.skipped:
-        lines.insert(2, f"{len(data.skipped):,} files are skipped, since they are no good image")
-    for line in lines:
-        console.print(line, markup=False, soft_wrap=True)
-
-
-def _say_result(console: Console, result: Result, folder: RunFolder | None) -> None:
-    line = (
-        f"{result.top1:.2%} of {result.validation_images:,} held-out images are right, after "
-        f"{result.seconds:.0f} s."
-    )
-    console.print(line, markup=False, soft_wrap=True)
-    if folder is not None:
-        console.print(f"Everything is in {folder.path}.", markup=False, soft_wrap=True)

@@ -34,7 +34,7 @@ def shown(terminal, bar=True, classes=7):
         steps_per_epoch=3,
         epochs=2,
         validation_data=held_out,
-        callbacks=[Timing(lambda step: 0.1, 8), ShowProgress(console, 8, classes, bar)],
+        callbacks=[Timing(lambda step: 0.1, 8, 3), ShowProgress(console, 2, 3, 8, classes, bar)],
         shuffle=False,
         verbose=0,
     )

@@ -1,12 +1,11 @@
 import json
 import subprocess
-from dataclasses import replace
 
 import pytest
 
 from tests.training.runs import tiny
 from training.environment import command_line, environment, git_state
-from training.run_folder import RunFolderError, check_folder, run_folder
+from training.run_folder import RunFolder, RunFolderError, check_folder, run_folder
 
 
 def message_of(path, recipe):
@@ -36,14 +35,40 @@ def test_a_place_that_is_taken(tmp_path):
     assert message_of(tmp_path, tiny()) == f"'{tmp_path}' is not empty, and holds no run{end}"
     run = tmp_path / "run"
     start(run, tiny())
-    assert message_of(run, tiny()) == f"'{run}' holds a run of tiny that did not finish{end}"
+    assert check_folder(run, tiny())  # One that did not finish goes on, to other epochs too.
+    assert check_folder(run, tiny(epochs=9))
     assert message_of(run, tiny(seed=1)) == f"'{run}' holds a run of another recipe, tiny{end}"
     start(tmp_path / "done", tiny(), lambda folder: folder.write_json("result.json", {}))
-    assert message_of(tmp_path / "done", replace(tiny(), name="other")) == (
+    assert message_of(tmp_path / "done", tiny()) == (
         f"'{tmp_path / 'done'}' holds a finished run of tiny{end}"
     )
+    assert check_folder(tmp_path / "done", tiny(epochs=3))
     (run / "recipe.json").write_text("{")
     assert message_of(run, tiny()) == f"'{run}' holds a run whose recipe.json can't be read{end}"
+
+
+def test_what_a_crash_left_is_no_run_and_goes(tmp_path):
+    (tmp_path / ".recipe.json-abc").mkdir()
+    (tmp_path / ".recipe.json-abc" / "recipe.json").write_text("{")
+    assert not check_folder(tmp_path, tiny())
+    start(tmp_path, tiny())
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [
+        "environment.json",
+        "labels.txt",
+        "recipe.json",
+    ]
+
+
+def test_the_log_ends_where_the_checkpoint_does(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.trim_log(3)
+    assert not list(tmp_path.iterdir())
+    for epoch in (1, 2, 3):
+        folder.add_row({"epoch": epoch, "loss": 0.5})
+    with (tmp_path / "log.csv").open("a") as file:
+        file.write("4")
+    folder.trim_log(2)
+    assert (tmp_path / "log.csv").read_text() == "epoch,loss\n1,0.5\n2,0.5\n"
 
 
 def test_a_place_that_cannot_be_made(tmp_path):

@@ -99,7 +99,7 @@ def test_the_step_of_the_first_nan_is_named():
     model = compiled(SGD(0.01))
     with pytest.raises(TrainingError) as caught:
         model.fit(
-            data, steps_per_epoch=3, epochs=3, callbacks=[StopOnNaN()], shuffle=False, verbose=0
+            data, steps_per_epoch=3, epochs=3, callbacks=[StopOnNaN(3)], shuffle=False, verbose=0
         )
     assert str(caught.value) == (
         "The loss was nan at step 5, which is step 2 of 3 in epoch 2; try a lower learning rate, a "
@@ -113,7 +113,7 @@ def test_measured_with_the_average_trained_without_it():
     optimizers = [SGD(0.5, use_ema=True, ema_momentum=0.9) for _ in range(3)]
     plain, averaged, by_keras = (compiled(optimizer) for optimizer in optimizers)
     fit(plain, images, labels)
-    mine = fit(averaged, images, labels, callbacks=[AverageWeights()], validation_data=held_out)
+    mine = fit(averaged, images, labels, callbacks=[AverageWeights(2)], validation_data=held_out)
     swap = keras.callbacks.SwapEMAWeights()
     keras_own = fit(by_keras, images, labels, callbacks=[swap], validation_data=held_out)
     # Measuring leaves no trace, and `fit` ends with the average.
@@ -157,7 +157,7 @@ def test_float16_skips_a_step_that_overflows(count):
 
 def test_an_epochs_rate_is_that_of_its_last_step():
     images, labels = batch()
-    timing = Timing(lambda step: 10.0 * step, batch_size=8)
+    timing = Timing(lambda step: 10.0 * step, batch_size=8, steps=3)
     history = fit(compiled(SGD(0.1)), images, labels, callbacks=[timing]).history
     assert history["learning_rate"] == [20.0, 50.0]
     assert min(history["seconds"]) > 0

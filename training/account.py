@@ -1,0 +1,60 @@
+"""What a run says of itself: before it starts, at its end, and when it fails."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+import tensorflow as tf
+from rich.console import Console
+
+from training.data import Data
+from training.memory import estimate
+from training.recipe import Recipe
+from training.result import Result
+from training.run_folder import RunFolder
+from training.train_model import TrainingError, TrainModel
+
+
+@contextmanager
+def one_line_errors(callbacks: list[keras.callbacks.Callback], console: Console) -> Iterator[None]:
+    """Say what a failed step means, and let no callback keep files or the terminal."""
+    try:
+        yield
+    except BaseException as error:
+        for callback in callbacks:
+            callback.on_train_end()
+        if isinstance(error, SystemExit):
+            console.print("Terminated; what is done is saved, and the same command goes on.")
+        if isinstance(error, tf.errors.ResourceExhaustedError):
+            raise TrainingError(
+                "The device's memory does not suffice; take a smaller batch_size, more parts to "
+                "accumulate, remat, or bfloat16."
+            ) from error
+        if isinstance(error, tf.errors.OpError):
+            first, *_ = [*str(error.message).splitlines(), ""]
+            raise TrainingError(f"A step failed: {first or type(error).__name__}") from error
+        raise
+
+
+def say_start(console: Console, recipe: Recipe, data: Data, model: TrainModel) -> None:
+    """Print what the run is, before it starts."""
+    lines = [
+        f"{recipe.name}: {model.network.name}, {model.network.count_params():,} parameters",
+        f"{data.address}: {data.train.size:,} images to train with, {data.validation.size:,} to "
+        f"measure with, {data.num_classes:,} classes",
+        str(estimate(model, recipe.batch_size)),
+    ]
+    if data.skipped:
+        lines.insert(2, f"{len(data.skipped):,} files are skipped, since they are no good image")
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def say_result(console: Console, result: Result, folder: RunFolder | None) -> None:
+    line = (
+        f"{result.top1:.2%} of {result.validation_images:,} held-out images are right, after "
+        f"{result.seconds:.0f} s."
+    )
+    console.print(line, markup=False, soft_wrap=True)
+    if folder is not None:
+        console.print(f"Everything is in {folder.path}.", markup=False, soft_wrap=True)
