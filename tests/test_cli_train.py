@@ -73,8 +73,10 @@ def test_misuse(trained: Path, tmp_path: Path) -> None:
     assert "did you mean convmixer_digits" in failure(run("train", "convmixer_digit"), 2)
     assert "did you mean --epochs?" in failure(run("train", "convmixer_digits", "--epoch", 2), 2)
     assert run("train").exit_code == 2
-    message = failure(run("train", "convmixer_digits", "--run", trained))
+    message = failure(run("train", "convmixer_digits", *TINY, "--run", trained))
     assert "holds a finished run of convmixer_digits; choose another folder" in message
+    message = failure(run("train", "convmixer_digits", "--run", trained))
+    assert "holds a run of another recipe, convmixer_digits" in message
     out = tmp_path / "deep/run"
     message = failure(run("train", "convmixer_digits", "--data", "folder:nowhere", "--run", out))
     assert "There is no folder 'nowhere'" in message

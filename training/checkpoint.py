@@ -36,8 +36,8 @@ def save_state(path: Path, step: int, variables: Sequence[keras.Variable]) -> No
     >>> import tempfile
     >>> from keras import Variable
     >>> path = Path(tempfile.mkdtemp(), "checkpoint.npz")
-    >>> save_state(path, 7, [Variable([1.0, 2.0])])
-    >>> fresh = Variable([0.0, 0.0])
+    >>> save_state(path, 7, [Variable([1.0, 2.0], name="a")])
+    >>> fresh = Variable([0.0, 0.0], name="a")
     >>> load_state(path, [fresh]), fresh.numpy().tolist()
     (7, [1.0, 2.0])
     """
