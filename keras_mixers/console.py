@@ -6,7 +6,7 @@ import sys
 import textwrap
 import warnings
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
@@ -46,7 +46,14 @@ def packages_of(extra: str) -> Iterator[None]:
 def plain_warnings() -> Iterator[None]:
     """Print this project's warnings as a line each, without a place in the code."""
 
-    def show(message: Warning | str, category: type[Warning], *_: object) -> None:
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
         typer.echo(f"warning: {message}", err=True)
 
     with warnings.catch_warnings():

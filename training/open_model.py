@@ -162,11 +162,11 @@ def _open_tflite(path: Path, names: Names) -> OpenedModel:
     if (
         [signature["inputs"] for signature in signatures] != [["images"]]
         or [len(shape) for shape in shapes] != [4, 2]
-        or inputs[0]["dtype"] != np.float32
+        or inputs[0]["dtype"] not in (np.float32, np.uint8)
     ):
         raise ValueError(
             f"{path} is no TFLite classifier as export_tflite writes it, from 'images' "
-            "(1, H, W, C), float32, to (1, classes)."
+            "(B, H, W, C), float32 or uint8, to (B, classes)."
         )
     run = load(path)
 
