@@ -8,6 +8,7 @@ import numpy as np
 
 import keras_mixers.layers  # noqa: F401  Registers them, or Keras would not know them.
 from keras_mixers.models.catalogue import list_models, model_info
+from keras_mixers.models.variant import Preprocessing
 from keras_mixers.preprocessing import ImageError, load_image, resize_and_crop
 
 _DEFAULT_SIZE = 224
@@ -93,8 +94,13 @@ def image_shape(model: keras.Model, size: int | None = None) -> tuple[int, int, 
     return height or size, width or size, channels
 
 
-def read_pixels(path: str | Path, model: keras.Model, shape: tuple[int, int, int]) -> np.ndarray:
-    """Return an image (H, W, C), uint8, cut as in the published evaluation of the model.
+def read_pixels(
+    path: str | Path,
+    model: keras.Model,
+    shape: tuple[int, int, int],
+    preprocessing: Preprocessing | None = None,
+) -> np.ndarray:
+    """Return an image (H, W, C), uint8, cut as the model's evaluation cuts it.
 
     A model whose name is no published variant's gets the whole of the image's shorter side.
 
@@ -102,6 +108,7 @@ def read_pixels(path: str | Path, model: keras.Model, shape: tuple[int, int, int
         path: of the image.
         model: from `load_classifier`.
         shape: from `image_shape`.
+        preprocessing: whose resize and crop to apply; None: those published with the model's name.
 
     Raises:
         FileNotFoundError: if there is no such image.
@@ -109,10 +116,11 @@ def read_pixels(path: str | Path, model: keras.Model, shape: tuple[int, int, int
     """
     image = load_image(path, shape[2])
     try:
-        if model.name not in list_models():
+        if preprocessing is None and model.name in list_models():
+            preprocessing = model_info(model.name).preprocessing
+        if preprocessing is None:
             return resize_and_crop(image, shape[:2])
-        published = model_info(model.name).preprocessing
-        return resize_and_crop(image, shape[:2], published.crop, published.interpolation)
+        return resize_and_crop(image, shape[:2], preprocessing.crop, preprocessing.interpolation)
     except ImageError as error:
         raise ImageError(f"{path}: {error}") from None
 

@@ -3,7 +3,7 @@
 import logging
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,9 @@ from keras_mixers.console import (
     report,
     times,
 )
+
+if TYPE_CHECKING:
+    from keras_mixers.models.variant import Preprocessing
 
 _QUICKSTART = Path("keras-mixers-quickstart")
 
@@ -161,12 +164,13 @@ def predict(
     network = classifier.load_classifier(file)
     shape = classifier.image_shape(network, size)
     names = _names(file, labels, is_run, network.outputs[0].shape[-1])
+    how = _preprocessing(model / "recipe.json") if is_run else None
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     failed = False
     for path in images:
         try:
             with warnings.catch_warnings(action="ignore"):
-                pixels = classifier.read_pixels(path, network, shape)
+                pixels = classifier.read_pixels(path, network, shape, how)
         except (ImageError, OSError) as error:
             report(error)
             failed = True
@@ -193,6 +197,16 @@ def quickstart(
             run(out, overwrite=overwrite)
         except QuickstartError as error:
             raise ValueError(str(error)) from None
+
+
+def _preprocessing(recipe: Path) -> "Preprocessing | None":
+    """Return how a run of training cuts the images that it measures with."""
+    if not recipe.is_file():
+        return None
+    from training.model import evaluation_preprocessing
+    from training.recipe import Recipe
+
+    return evaluation_preprocessing(Recipe.from_json(recipe.read_text(encoding="utf-8")))
 
 
 def _names(model: Path, labels: Path | None, is_run: bool, classes: int) -> list[str]:

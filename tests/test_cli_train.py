@@ -1,12 +1,14 @@
 """`keras-mixers train`, `recipes`, `evaluate` and `few-shot`."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from keras_mixers import classifier
 from tests.command_line import failure, run
 from training.recipe import Recipe
 from training.recipes import RECIPES, find_recipe
@@ -115,3 +117,26 @@ def test_skipped_files_are_counted_and_named(trained: Path, tmp_path: Path) -> N
     assert result.stderr.startswith("warning: 1 of 51 files can't be used: ")
     assert "3/bad.png" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_prediction_cuts_as_the_run_was_measured(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A run of a variant may cut otherwise than the variant's published evaluation does.
+    recipe = json.loads((trained / "recipe.json").read_text())
+    recipe["model"]["preprocessing"]["crop"] = 0.5
+    folder = tmp_path / "run"
+    shutil.copytree(trained, folder)
+    (folder / "recipe.json").write_text(json.dumps(recipe))
+    seen = []
+    cut = classifier.resize_and_crop
+
+    def watching(*arguments: object) -> np.ndarray:
+        seen.append(arguments[1:])
+        return cut(*arguments)
+
+    monkeypatch.setattr(classifier, "resize_and_crop", watching)
+    Image.fromarray(np.zeros((8, 8), "uint8")).save(tmp_path / "a.png")
+    assert run("predict", "--model", folder, tmp_path / "a.png").exit_code == 0
+    assert run("predict", "--model", folder / "model.keras", tmp_path / "a.png").exit_code == 0
+    assert seen == [((8, 8), 0.5, "bilinear"), ((8, 8),)]
