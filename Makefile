@@ -4,7 +4,7 @@ PYTHON ?= python3
 OLD_PYTHON ?= $(or $(shell command -v python3.11),$(PYTHON))
 PYTEST = bin/python -m pytest
 
-.PHONY: quickstart test lint test-backends test-distributed test-portable test-old-stack parity wheel benchmark clean
+.PHONY: quickstart test lint test-backends test-distributed test-slow test-portable test-old-stack parity wheel benchmark clean
 
 quickstart: .venv/installed  ## Train, save, export and look at a small model, on real scans
 	.venv/bin/keras-mixers quickstart --overwrite
@@ -22,6 +22,9 @@ test-backends: .venv-backends/installed  ## The same numbers on TensorFlow, JAX 
 
 test-distributed: .venv-dev/installed  ## Runs that are killed go on as if nothing had happened
 	.venv-dev/$(PYTEST) -m distributed
+
+test-slow: .venv-dev/installed  ## What TFLite's integers keep of the accuracy
+	.venv-dev/$(PYTEST) -m slow -n 2
 
 test-portable: .venv-portable/installed  ## TFLite, ONNX and OpenVINO take the layers
 	.venv-portable/$(PYTEST) -m portable

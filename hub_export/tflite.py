@@ -1,36 +1,84 @@
 """TFLite files for phones and other small machines."""
 
-import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
-from tensorflow.lite.python import schema_py_generated as schema
-from tensorflow.lite.python.convert_phase import ConverterError
 
+from hub_export.calibration import calibration_images, takes_pixels
+from hub_export.device import Quantize, for_devices
+from hub_export.files import check_target
+from hub_export.requirements import require_packages
 from hub_export.saved_model import require_tensorflow
+from hub_export.tflite_arguments import (
+    InputShape,
+    Output,
+    check_choices,
+    description_of,
+    file_input_type,
+    file_shape,
+    with_output,
+)
+from hub_export.tflite_convert import InputType, convert, refusal
+from hub_export.tflite_depthwise import with_float_depthwise
+from hub_export.tflite_file import custom_operators, float_tensors
+from hub_export.tflite_forms import with_integer_forms, with_softmax_performer
+from hub_export.tflite_metadata import with_metadata
 from hub_export.verification import Verification, export_verified
+from training.final_model import in_float32
+
+ANY_SIZE = 224  # Where a file takes any, the height and width of images that are run.
+_INTEGERS = ("int8", "int16x8")
+_COMPARED = 16
 
 
 def export_tflite(
     model: keras.Model,
     path: str | Path,
+    quantize: Quantize = "none",
+    representative_data: np.ndarray | str | Path | None = None,
+    batch: int | None = 1,
+    *,
+    input_shape: InputShape | None = None,
+    input_type: InputType | None = None,
+    output: Output | None = None,
+    labels: Sequence[str] | None = None,
+    licence: str | None = None,
     overwrite: bool = False,
     data: np.ndarray | str | Path | None = None,
 ) -> Verification:
-    """Write a model as a float32 TFLite file, of TFLite's own operators alone.
+    """Write a model as a TFLite file, of TFLite's own operators alone.
 
-    The file's input is the model's, one image at a time: (1, H, W, C), float32, pixels in
-    [0, 255] for a model with `include_preprocessing=True`. Its output is the model's too. Every
-    interpreter runs it, LiteRT's (`ai_edge_litert.interpreter`) among them.
+    The file's input `images` is (batch, H, W, C): pixels in [0, 255] for a model with
+    `include_preprocessing=True`. A model in half precision is converted in float32.
 
-    Before it takes its name it is loaded in a new process and compared; see `verify`.
+    - "none": float32.
+    - "float16": weights of half the size, computed in float32.
+    - "dynamic": weights of int8, but for tensors of less than 1,024 numbers, which stay float32;
+      what is computed with them is rounded for each image anew.
+    - "int8": no number in the file is floating, but for input and output if `input_type` is
+      "float32". Else the output is uint8 too; `quantization` of LiteRT's output details says what
+      its numbers mean.
+    - "int16x8": weights of int8, what is computed with them of int16.
+
+    The file says which classes it knows, and that it takes pixels, as TFLite Metadata. Before it
+    takes its name it is loaded in a new process and compared; see `verify`.
 
     Args:
-        model: of one input, computed in float32.
+        model: of one input.
         path: the file to write. It appears whole or not at all.
+        quantize: what the numbers of the file are.
+        representative_data: for "int8" and "int16x8": images like those to come, of which up to
+            100 are run, evenly drawn. A folder of images; what `training.data.open_data` opens,
+            such as "tfds:cifar10"; or an array (N, H, W, C) as the model takes it.
+        batch: how many images at a time; None: any number, at the cost of time.
+        input_shape: (H, W, C), for a model that takes any size; None for H or W leaves it open.
+        input_type: "float32" or "uint8", which takes pixels as they are; None: "uint8" for "int8".
+        output: of a classifier; None: as the model has it.
+        labels: a name for each class.
+        licence: of the weights, as SPDX names it.
         overwrite: whether to replace a file at `path`.
         data: images for the comparison, as `verify` takes them.
 
@@ -38,78 +86,128 @@ def export_tflite(
         What was compared.
 
     Raises:
-        ValueError: if a layer computes in half precision or needs an operator that TFLite lacks,
-            Keras does not run on TensorFlow, or the comparison fails.
+        ValueError: if the model needs an operator that TFLite lacks or its size is not known,
+            arguments don't fit, there are too few images or of another shape, Keras does not run
+            on TensorFlow, or the comparison fails.
+        ImportError: if a package of the extra `export` is missing.
         FileExistsError: if there is something at `path` that must stay.
-        FileNotFoundError: if there is no folder to write into.
+        FileNotFoundError: if there is no folder to write into, or of images.
 
     Example:
 
-    >>> import keras_mixers
-    >>> model = keras_mixers.MLPMixer(8, 1, input_shape=(32, 32, 3), classes=5)
+    >>> import keras_mixers, tempfile
+    >>> model = keras_mixers.ConvMixer(8, 1, input_shape=(32, 32, 1), classes=10)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     export_tflite(model, f"{folder}/mixer.tflite").passed
+    ...     export_tflite(model, f"{folder}/mixer.tflite", "int8", "digits").passed
     True
 
-    Reference: https://ai.google.dev/edge/litert/conversion/tensorflow/convert_tf.
+    Reference: https://ai.google.dev/edge/litert/conversion/tensorflow/convert_tf, and
+    https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/post_training_quantization.
     """
-    write = partial(write_tflite, model)
-    return export_verified(write, model, Path(path), overwrite, data=data)
+    path = Path(path)
+    check_target(path, overwrite)  # Before the conversion takes its time.
+    representative_data = _calibration(model, quantize, representative_data, input_shape)
+    if data is None and representative_data is not None and takes_pixels(model):
+        # Others than those to come may lie out of the range of the integers.
+        data = representative_data[:: max(len(representative_data) // _COMPARED, 1)][:_COMPARED]
+    write = partial(
+        write_tflite,
+        model,
+        quantize=quantize,
+        representative_data=representative_data,
+        batch=batch,
+        input_shape=input_shape,
+        input_type=input_type,
+        output=output,
+        labels=labels,
+        licence=licence,
+    )
+    return export_verified(write, model, path, overwrite, data=data)
 
 
-def write_tflite(model: keras.Model, path: Path) -> None:
+def write_tflite(
+    model: keras.Model,
+    path: Path,
+    quantize: Quantize = "none",
+    representative_data: np.ndarray | str | Path | None = None,
+    batch: int | None = 1,
+    *,
+    input_shape: InputShape | None = None,
+    input_type: InputType | None = None,
+    output: Output | None = None,
+    labels: Sequence[str] | None = None,
+    licence: str | None = None,
+) -> None:
     """Write what `export_tflite` writes, straight to `path`, without comparing it.
 
-    Args:
-        model: as for `export_tflite`.
-        path: the file to write.
+    Args: those of `export_tflite`.
 
     Raises:
         ValueError: if the model can't be converted; see `export_tflite`.
     """
     require_tensorflow()
-    _check_precision(model)
-    content = _convert(model)
+    require_packages("export", "ai_edge_litert")
+    check_choices(quantize, batch, output)
+    shape = file_shape(model, input_shape)
+    input_type = file_input_type(model, input_type, quantize)
+    network = with_output(model, output)
+    description = description_of(network, model, labels, licence)
+    calibration = _calibration(model, quantize, representative_data, input_shape)
+    content = convert(
+        _converted(network, quantize),
+        (batch, *shape),
+        output or "output_0",
+        quantize,
+        input_type,
+        calibration,
+    )
+    if quantize == "dynamic":
+        content = with_float_depthwise(content)
+    _check_content(content, model, quantize)
+    path.write_bytes(with_metadata(content, description))
+
+
+def _calibration(
+    model: keras.Model,
+    quantize: Quantize,
+    data: np.ndarray | str | Path | None,
+    input_shape: InputShape | None,
+) -> np.ndarray | None:
+    """Return the images to run for the ranges of integers; None: no integers are asked for."""
+    if quantize not in _INTEGERS:
+        if data is not None:
+            raise ValueError(
+                f"representative_data is for quantize='int8' and 'int16x8'; received {quantize!r}."
+            )
+        return None
+    height, width, channels = file_shape(model, input_shape)
+    size = (height or ANY_SIZE, width or ANY_SIZE, channels)
+    return calibration_images(model, data, size)
+
+
+def _converted(network: keras.Model, quantize: Quantize) -> keras.Model:
+    """Return the model in the form that the file computes."""
+    half = any(
+        layer.compute_dtype != "float32"
+        for layer in network.layers
+        if not isinstance(layer, keras.layers.InputLayer)
+    )
+    if not half and quantize == "none":
+        return for_devices(network, quantize)
+    # A copy: its layers are changed.
+    network = for_devices(in_float32(network), quantize)
+    if quantize == "none":
+        return network
+    return with_integer_forms(network) if quantize in _INTEGERS else with_softmax_performer(network)
+
+
+def _check_content(content: bytes, model: keras.Model, quantize: Quantize) -> None:
     foreign = custom_operators(content)
     if foreign:
-        raise ValueError(_refusal(model, ", ".join(foreign)))
-    path.write_bytes(content)
-
-
-def custom_operators(content: bytes) -> list[str]:
-    """Return the names of the operators of a TFLite file that are not TFLite's own."""
-    file = schema.Model.GetRootAs(content, 0)
-    codes = [file.OperatorCodes(i) for i in range(file.OperatorCodesLength())]
-    return [
-        code.CustomCode().decode()
-        for code in codes
-        if code.BuiltinCode() == schema.BuiltinOperator.CUSTOM
-    ]
-
-
-def _check_precision(model: keras.Model) -> None:
-    for layer in model.layers:
-        if layer.compute_dtype != "float32" and not isinstance(layer, keras.layers.InputLayer):
-            raise ValueError(
-                f"A TFLite file is float32, but in the model {model.name!r} the layer "
-                f"{layer.name!r} computes in {layer.compute_dtype}; build the model under the "
-                "float32 policy and give it the weights of this one."
-            )
-
-
-def _convert(model: keras.Model) -> bytes:
-    # Batch 1: for a dynamic batch TFLite adds chains of shape operators, which take their time.
-    image = keras.InputSpec(shape=(1, *model.inputs[0].shape[1:]), dtype="float32", name="images")
-    with tempfile.TemporaryDirectory() as folder:
-        model.export(folder, input_signature=[image], verbose=False)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        try:
-            return converter.convert()
-        except ConverterError as error:
-            wanted = [line for line in str(error).splitlines() if line[:14] == "TF Select ops:"]
-            reason = wanted[0][14:].strip() if wanted else str(error).splitlines()[0]
-            raise ValueError(_refusal(model, reason)) from None
-
-
-def _refusal(model: keras.Model, operators: str) -> str:
-    return f"TFLite has no operator of its own for a part of the model {model.name!r}: {operators}."
+        raise ValueError(refusal(model, ", ".join(foreign)))
+    floating = float_tensors(content) if quantize == "int8" else []
+    if floating:
+        raise ValueError(
+            f"The model {model.name!r} can't be quantised to int8 as a whole: {len(floating)} "
+            f"tensors stay floating, such as {floating[0]!r}; try quantize='dynamic'."
+        )

@@ -7,75 +7,26 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from hub_export.checks import Check as Check
+from hub_export.checks import Verification as Verification
+from hub_export.checks import check
 from hub_export.files import beside
 from hub_export.images import pixels_for
 from hub_export.parts import features_of, is_classifier, to_probabilities, without_softmax
-from hub_export.run import BATCH, Outputs
+from hub_export.run import BATCH, OPENVINO, Outputs
+from hub_export.tflite_verification import ACCEPTED, OUTPUTS, describe, of_output, of_shape
 
 # Largest difference, as a share of the largest expected number, by the precision a model computes
 # in. Half precision: five times the distance of two numbers, of 11 bits or of 8.
 TOLERANCES = {"float32": 1e-5, "float16": 5 * 2**-10, "bfloat16": 5 * 2**-7}
 
-
-@dataclass(frozen=True)
-class Check:
-    """One output of an export beside the model's.
-
-    Attributes:
-        output: its name, such as "serving_default:logits".
-        difference: the largest, as a share of the model's largest number; infinite where the
-            output is missing, of another shape, or not finite.
-        agreement: share of images with the same likeliest class; None for features.
-        tolerance: up to which the difference is accepted.
-    """
-
-    output: str
-    difference: float
-    agreement: float | None
-    tolerance: float
-
-    @property
-    def passed(self) -> bool:
-        """Whether the output is the model's."""
-        return self.difference <= self.tolerance
-
-
-@dataclass(frozen=True)
-class Verification:
-    """What was compared.
-
-    Attributes:
-        export: the name of the file or folder.
-        images: how many were run.
-        checks: one an output.
-    """
-
-    export: str
-    images: int
-    checks: tuple[Check, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether every output is the model's."""
-        return all(check.passed for check in self.checks)
-
-    @property
-    def fault(self) -> str:
-        """What failed, in one line; empty if nothing did."""
-        worst = [
-            f"{check.output} differs by {check.difference:.1e} of the largest number, expected at "
-            f"most {check.tolerance:.0e}"
-            for check in self.checks
-            if not check.passed
-        ]
-        return f"{self.export} is not the model: {'; '.join(worst)}." if worst else ""
+SAVED_MODEL = "saved_model.pb"
 
 
 def verify(
@@ -84,7 +35,8 @@ def verify(
     """Load an export in a new process, run it on real images and compare it with its model.
 
     Args:
-        path: a SavedModel's folder, its `.tar.gz`, or a `.tflite` file.
+        path: a SavedModel's folder, its `.tar.gz`, a `.tflite` or `.onnx` file, or OpenVINO's
+            folder.
         model: what was exported; pixels in [0, 255] go in. A SavedModel that has no logits is
             compared with its features.
         data: folder of images, or pixels (B, H, W, C) in [0, 255]; None: eight parts of two
@@ -105,16 +57,25 @@ def verify(
     True
     """
     path = Path(path)
-    pixels = pixels_for(model, data)
     with opened(path) as export:
+        least_cosine, tolerance = -1.0, TOLERANCES[_precision(model)]
+        if is_tflite := export.suffix == ".tflite":
+            quantize, shape = describe(export)
+            model = of_shape(model, shape)
+            accepted = ACCEPTED[quantize]
+            least_cosine = accepted.cosine
+            tolerance = max(tolerance, accepted.difference)
+        pixels = pixels_for(model, data)
         found = _run(export, path, pixels)
-        if export.is_dir() and "serving_default:logits" not in found:
+        if is_tflite:
+            model = of_output(model, found)
+        is_saved_model = (export / SAVED_MODEL).is_file()
+        if is_saved_model and "serving_default:logits" not in found:
             model = features_of(model)
-        expected = _expected(model, pixels, is_saved_model=export.is_dir())
-    tolerance = TOLERANCES[_precision(model)]
+        expected = _expected(model, pixels, is_saved_model, found)
     scores = {name for name in expected if is_classifier(model) and "feature" not in name}
     checks = [
-        _check(name, found.get(name), value, tolerance, name in scores)
+        check(name, found.get(name), value, tolerance, least_cosine, name in scores)
         for name, value in expected.items()
     ]
     return Verification(path.name, len(pixels), tuple(checks))
@@ -154,7 +115,8 @@ def opened(path: Path) -> Iterator[Path]:
     """Lend the file or folder that can be loaded; an archive is unpacked."""
     if not path.exists():
         raise FileNotFoundError(f"There is no export {str(path)!r}.")
-    if path.suffix == ".tflite" and path.is_file():
+    is_file = path.suffix in (".tflite", ".onnx") and path.is_file()
+    if is_file or (path / OPENVINO).is_file():
         yield path
     elif path.name.endswith(".tar.gz") and path.is_file():
         with tempfile.TemporaryDirectory() as folder:
@@ -165,11 +127,11 @@ def opened(path: Path) -> Iterator[Path]:
 
 
 def _saved_model(folder: Path, named: Path) -> Path:
-    if (folder / "saved_model.pb").is_file():
+    if (folder / SAVED_MODEL).is_file():
         return folder
     raise ValueError(
-        f"{named} is no export; expected a folder with a file 'saved_model.pb', such a folder as "
-        ".tar.gz, or a .tflite file."
+        f"{named} is no export; expected a folder with a file {SAVED_MODEL!r}, such a folder as "
+        f".tar.gz, a .tflite or .onnx file, or a folder with a file {OPENVINO!r}."
     )
 
 
@@ -201,11 +163,14 @@ def _run(export: Path, named: Path, pixels: np.ndarray) -> Outputs:
             return dict(arrays)
 
 
-def _expected(model: keras.Model, pixels: np.ndarray, is_saved_model: bool) -> Outputs:
+def _expected(
+    model: keras.Model, pixels: np.ndarray, is_saved_model: bool, found: Outputs
+) -> Outputs:
     """Return what an export of `model` should give for the pixels, by the names of its outputs."""
     pixels = pixels.astype("float32")
     if not is_saved_model:
-        return {"output_0": _predict(model, pixels)}
+        name = next((name for name in OUTPUTS if name in found), "output_0")
+        return {name: _predict(model, pixels)}
     pixels = pixels / np.float32(255) * np.float32(255)  # Rounded as the export gets them.
     features = _predict(features_of(model), pixels)
     if not is_classifier(model):
@@ -230,21 +195,6 @@ def _predict(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
     network = network.get_concrete_function(images)
     parts = [network(tf.constant(pixels[i : i + BATCH])) for i in range(0, len(pixels), BATCH)]
     return np.concatenate([tf.cast(part, tf.float32).numpy() for part in parts])
-
-
-def _check(
-    name: str, found: np.ndarray | None, wanted: np.ndarray, tolerance: float, scores: bool
-) -> Check:
-    if found is None or found.shape != wanted.shape:
-        return Check(name, float("inf"), None, tolerance)
-    largest = max(float(np.abs(wanted).max()), float(np.finfo("float32").tiny))
-    difference = float(np.abs(found - wanted).max()) / largest
-    agreement = None
-    if scores:
-        agreement = float((found.argmax(-1) == wanted.argmax(-1)).mean())
-    return Check(
-        name, difference if np.isfinite(difference) else float("inf"), agreement, tolerance
-    )
 
 
 def _precision(model: keras.Model) -> str:

@@ -1,5 +1,6 @@
 """`keras-mixers export` and `keras-mixers verify`."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +25,38 @@ _Data = Annotated[
     typer.Option(help="Folder of images to compare on. [default: two photographs]"),
 ]
 
+_Labels = Annotated[
+    Path | None, typer.Option(help="Class names, one a line. [default: the model's own]")
+]
+_Licence = Annotated[
+    str | None, typer.Option(help="Of the weights, as SPDX names it, such as Apache-2.0.")
+]
+_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export at OUT.")]
+
+
+class Quantize(StrEnum):
+    """What the numbers of a TFLite file are."""
+
+    none = "none"
+    float16 = "float16"
+    dynamic = "dynamic"
+    int8 = "int8"
+    int16x8 = "int16x8"
+
+
+class InputType(StrEnum):
+    """What a TFLite file takes."""
+
+    float32 = "float32"
+    uint8 = "uint8"
+
+
+class Output(StrEnum):
+    """What a TFLite file of a classifier gives."""
+
+    logits = "logits"
+    probabilities = "probabilities"
+
 
 @export.command()
 @one_line_errors()
@@ -32,17 +65,11 @@ def hub(
     model: _Model,
     out: Annotated[Path, typer.Argument(help="The folder to write.")],
     weights: _Weights = None,
-    labels: Annotated[
-        Path | None, typer.Option(help="Class names, one a line. [default: the model's own]")
-    ] = None,
-    licence: Annotated[
-        str | None, typer.Option(help="Of the weights, as SPDX names it, such as Apache-2.0.")
-    ] = None,
+    labels: _Labels = None,
+    licence: _Licence = None,
     data: _Data = None,
     tar: Annotated[bool, typer.Option("--tar", help="Also a .tar.gz and its sha256 each.")] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an earlier export at OUT.")
-    ] = False,
+    overwrite: _Overwrite = False,
 ) -> None:
     """Write SavedModels for TensorFlow Hub and Kaggle Models: a classifier and its features.
 
@@ -59,11 +86,99 @@ def hub(
         _print(out / handle, verification)
 
 
+@export.command()
+@one_line_errors()
+@packages_of("export")
+def tflite(
+    model: _Model,
+    out: Annotated[Path, typer.Argument(help="The .tflite file to write.")],
+    quantize: Annotated[
+        Quantize, typer.Option(help="What the numbers of the file are.")
+    ] = Quantize.none,
+    representative_data: Annotated[
+        str | None,
+        typer.Option(help="For int8 and int16x8: a folder of images, tfds:NAME, npz:PATH, digits."),
+    ] = None,
+    batch: Annotated[
+        int, typer.Option(min=0, help="Images at a time; 0: any number, at the cost of time.")
+    ] = 1,
+    size: Annotated[
+        int | None, typer.Option(min=1, help="Side of the images, for a model that takes any.")
+    ] = None,
+    input_type: Annotated[
+        InputType | None, typer.Option(help="[default: uint8 for int8, else float32]")
+    ] = None,
+    output: Annotated[Output | None, typer.Option(help="[default: as the model has it]")] = None,
+    weights: _Weights = None,
+    labels: _Labels = None,
+    licence: _Licence = None,
+    data: _Data = None,
+    overwrite: _Overwrite = False,
+) -> None:
+    """Write a TFLite file for phones and other small machines."""
+    with quiet_start():
+        from hub_export.files import check_target
+        from hub_export.tflite import export_tflite
+    check_target(out, overwrite)
+    origin = _origin(model, weights, labels, licence)
+    channels = origin.facts.input_shape[2]
+    verification = export_tflite(
+        origin.model,
+        out,
+        quantize.value,
+        representative_data,
+        batch or None,
+        input_shape=None if size is None else (size, size, channels),
+        input_type=None if input_type is None else input_type.value,
+        output=None if output is None else output.value,
+        labels=origin.labels,
+        licence=origin.facts.licence,
+        overwrite=overwrite,
+        data=data,
+    )
+    _print(out, verification)
+    typer.echo(f"{out.stat().st_size / 1e6:.2f} MB")
+
+
+@export.command()
+@one_line_errors()
+@packages_of("onnx")
+def onnx(
+    model: _Model,
+    out: Annotated[Path, typer.Argument(help="The .onnx file to write.")],
+    weights: _Weights = None,
+    data: _Data = None,
+    overwrite: _Overwrite = False,
+) -> None:
+    """Write an ONNX file, compared with onnxruntime."""
+    with quiet_start():
+        from hub_export.files import check_target
+        from hub_export.onnx import export_onnx
+    check_target(out, overwrite)
+    _print(out, export_onnx(_origin(model, weights).model, out, overwrite, data))
+
+
+@export.command()
+@one_line_errors()
+@packages_of("openvino")
+def openvino(
+    model: _Model,
+    out: Annotated[Path, typer.Argument(help="The folder to write: model.xml and model.bin.")],
+    weights: _Weights = None,
+    data: _Data = None,
+    overwrite: _Overwrite = False,
+) -> None:
+    """Write a folder for OpenVINO, compared with it."""
+    with quiet_start():
+        from hub_export.openvino import export_openvino
+    _print(out, export_openvino(_origin(model, weights).model, out, overwrite, data))
+
+
 @one_line_errors()
 @packages_of("export")
 def verify(
     export: Annotated[
-        Path, typer.Argument(help="A SavedModel, its .tar.gz, a .tflite file, or `export hub`'s.")
+        Path, typer.Argument(help="What `export` wrote: a folder, .tar.gz, .tflite or .onnx file.")
     ],
     against: Annotated[str, typer.Option(help="The model that it was made of, as for `export`.")],
     weights: _Weights = None,

@@ -1,5 +1,6 @@
 """`keras-mixers export` and `keras-mixers verify`."""
 
+import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -90,3 +91,34 @@ def test_missing_package_is_named(
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     message = failure(run("export", "hub", trained, tmp_path / "hub"))
     assert "The package 'sklearn' is not installed: pip install 'keras-mixers[export]'" in message
+
+
+def test_tflite(trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a.tflite"
+    message = failure(run("export", "tflite", trained, out, "--quantize", "int8"))
+    assert "needs representative_data: at least 16 images" in message
+    assert run("export", "tflite", trained, out, "--quantize", "int4").exit_code == 2
+    assert not out.exists()
+    options = ("--quantize", "dynamic", "--output", "logits", "--input-type", "uint8")
+    result = run("export", "tflite", trained, out, *options)
+    assert result.exit_code == 0, result.output
+    assert "logits" in result.stdout
+    assert result.stdout.rstrip().endswith("MB")
+    result = run("verify", out, "--against", trained)
+    assert result.exit_code == 0, result.output
+    assert "exists; pass" in failure(run("export", "tflite", trained, out))
+
+
+@pytest.mark.parametrize(("kind", "package"), [("onnx", "onnx"), ("openvino", "openvino")])
+def test_formats_of_other_packages(
+    kind: str, package: str, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == package else find_spec(name)
+    )
+    message = failure(run("export", kind, trained, tmp_path / f"a.{kind}"))
+    assert f"The package {package!r} is not installed: pip install 'keras-mixers[{kind}]'" in (
+        message
+    )
+    assert list(tmp_path.iterdir()) == []

@@ -32,7 +32,7 @@ def published(tmp_path_factory):
     model.save(folder / "a.keras")
     write_saved_model(model, folder / "a", NAMES)
     write_archive(folder / "a", folder / "a.tar.gz")
-    write_tflite(model, folder / "a.tflite")
+    write_tflite(model, folder / "a.tflite", input_shape=(None, None, 3))
     return folder
 
 

@@ -1,0 +1,128 @@
+"""Images that show a quantisation which numbers a model meets."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from hub_export.facts import facts_of
+from hub_export.requirements import require_packages
+from keras_mixers.classifier import read_pixels
+from keras_mixers.preprocessing import resize_and_crop
+
+LEAST, MOST = 16, 100
+_ENDINGS = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
+
+
+def calibration_images(
+    model: keras.Model,
+    data: np.ndarray | str | Path | None,
+    shape: tuple[int, int, int],
+) -> np.ndarray:
+    """Return up to MOST images (N, H, W, C), float32, drawn evenly from all that there are.
+
+    Args:
+        model: of pixels in [0, 255], if it has a layer `preprocessing`; else of anything.
+        data: a folder of images, in any folders below it; what `training.data.open_data` opens,
+            such as "tfds:cifar10" or "digits", of which the training part counts; or an array of
+            images as they are.
+        shape: (H, W, C) of an image.
+
+    Raises:
+        ValueError: if there are none, too few, or they don't fit.
+        FileNotFoundError: if there is no such folder.
+        ImportError: if a package that opens the data is missing.
+
+    >>> import keras_mixers
+    >>> model = keras_mixers.ConvMixer(8, 1, input_shape=(32, 32, 1), classes=10)
+    >>> calibration_images(model, "digits", (32, 32, 1)).shape
+    (100, 32, 32, 1)
+    """
+    if data is None:
+        raise ValueError(
+            "Quantising to integers needs representative_data: at least "
+            f"{LEAST} images, as a folder, data such as 'tfds:cifar10', or an array (N, H, W, C)."
+        )
+    if isinstance(data, np.ndarray):
+        images = _checked(model, data, shape)
+    elif Path(data).is_dir():
+        images = _of_folder(model, Path(data), shape)
+    elif isinstance(data, Path):
+        raise FileNotFoundError(f"There is no folder of images {str(data)!r}.")
+    else:
+        images = _of_data(model, data, shape)
+    if len(images) < LEAST:
+        raise ValueError(
+            f"Quantising to integers needs at least {LEAST} images; received {len(images)}."
+        )
+    return images.astype("float32")
+
+
+def _evenly(count: int) -> list[int]:
+    """Return the indices of up to MOST of `count` images."""
+    kept = min(count, MOST)
+    return [i * count // kept for i in range(kept)]
+
+
+def _checked(model: keras.Model, images: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    if images.ndim != 4 or images.shape[1:] != shape:
+        wanted = ", ".join(map(str, shape))
+        raise ValueError(
+            f"The images of representative_data must have the shape (N, {wanted}); received "
+            f"{images.shape}."
+        )
+    images = images[_evenly(len(images))]
+    if not np.all(np.isfinite(images)):
+        raise ValueError("The images of representative_data hold numbers that are not finite.")
+    if takes_pixels(model) and not np.all((images >= 0) & (images <= 255)):
+        raise ValueError(
+            "The images of representative_data must hold pixels in [0, 255]; received "
+            f"{images.min():.3g} to {images.max():.3g}."
+        )
+    return images
+
+
+def takes_pixels(model: keras.Model) -> bool:
+    """Tell whether a model takes pixels in [0, 255], which its first layer normalises."""
+    return any(layer.name == "preprocessing" for layer in model.layers)
+
+
+def _of_folder(model: keras.Model, folder: Path, shape: tuple[int, int, int]) -> np.ndarray:
+    _check_pixels(model, folder)
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ENDINGS)
+    if len(files) < LEAST:
+        raise ValueError(
+            f"Quantising to integers needs at least {LEAST} images; {str(folder)!r} has "
+            f"{len(files)} files that end in {', '.join(sorted(_ENDINGS))}."
+        )
+    chosen = [files[i] for i in _evenly(len(files))]
+    return np.stack([read_pixels(path, model, shape) for path in chosen])
+
+
+def _of_data(model: keras.Model, address: str, shape: tuple[int, int, int]) -> np.ndarray:
+    _check_pixels(model, address)
+    if address.startswith("tfds:"):
+        require_packages("train", "tensorflow_datasets")
+    from training.data import open_data
+
+    facts = facts_of(model)
+    split = open_data(address, channels=shape[2]).train
+    if split.image_shape[2] != shape[2]:
+        raise ValueError(
+            f"{address} has images of {split.image_shape[2]} channels; expected {shape[2]}."
+        )
+    images = []
+    step = max(split.size // MOST, 1)
+    for reference in split.references(None).shard(step, 0).take(MOST):
+        image = split.open(split.stored(split.fetch(reference)).numpy())
+        crop, how = facts.crop or 1.0, facts.interpolation or "bicubic"
+        images.append(resize_and_crop(image, shape[:2], crop, how))
+    return np.stack(images)
+
+
+def _check_pixels(model: keras.Model, data: object) -> None:
+    if not takes_pixels(model):
+        raise ValueError(
+            f"{data} has pixels in [0, 255], and without a layer 'preprocessing' it is not known "
+            f"what the model {model.name!r} expects; pass representative_data as an array of it."
+        )

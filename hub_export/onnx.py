@@ -1,0 +1,94 @@
+"""ONNX files for onnxruntime and others."""
+
+import warnings
+from functools import partial
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from hub_export.requirements import require_packages
+from hub_export.saved_model import require_tensorflow
+from hub_export.verification import Verification, export_verified
+from training.final_model import in_float32
+
+OUTPUT = "output_0"
+
+
+def export_onnx(
+    model: keras.Model,
+    path: str | Path,
+    overwrite: bool = False,
+    data: np.ndarray | str | Path | None = None,
+) -> Verification:
+    """Write a model as a float32 ONNX file.
+
+    The file's input `images` is the model's, (B, H, W, C), float32, pixels in [0, 255] for a model
+    with `include_preprocessing=True`; any batch. Its output `output_0` is the model's too.
+
+    Before it takes its name it is loaded with onnxruntime in a new process and compared; see
+    `verify`.
+
+    Args:
+        model: of one input. One in half precision is converted in float32.
+        path: the file to write, named `*.onnx`. It appears whole or not at all.
+        overwrite: whether to replace a file at `path`.
+        data: images for the comparison, as `verify` takes them.
+
+    Returns:
+        What was compared.
+
+    Raises:
+        ImportError: if a package of the extra `onnx` is missing.
+        ValueError: if the model needs an operator that ONNX lacks,
+            `path` has another ending, Keras does not run on TensorFlow, or the comparison fails.
+        FileExistsError: if there is something at `path` that must stay.
+        FileNotFoundError: if there is no folder to write into.
+
+    Reference: https://onnx.ai/onnx/intro, https://github.com/onnx/tensorflow-onnx.
+    """
+    path = Path(path)
+    if path.suffix != ".onnx":
+        raise ValueError(f"The name of an ONNX file ends with '.onnx'; received {path.name!r}.")
+    return export_verified(partial(write_onnx, model), model, path, overwrite, data=data)
+
+
+def write_onnx(model: keras.Model, path: Path) -> None:
+    """Write what `export_onnx` writes, straight to `path`, without comparing it.
+
+    Args:
+        model: as for `export_onnx`.
+        path: the file to write.
+
+    Raises:
+        ImportError: if a package of the extra `onnx` is missing.
+        ValueError: if the model can't be converted; see `export_onnx`.
+    """
+    require_packages("onnx", "onnx", "tf2onnx", "onnxruntime")
+    require_tensorflow()
+    images = keras.InputSpec(shape=model.inputs[0].shape, dtype="float32", name="images")
+    with warnings.catch_warnings():
+        # tf2onnx under NumPy 2.
+        warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
+        in_float32(model).export(str(path), format="onnx", input_signature=[images], verbose=False)
+    _finish(model, path)
+
+
+def _finish(model: keras.Model, path: Path) -> None:
+    """Refuse operators that are not ONNX's, which tf2onnx leaves in, and name the output."""
+    import onnx
+
+    content = onnx.load(path)
+    known = {schema.name for schema in onnx.defs.get_all_schemas()}
+    foreign = sorted({node.op_type for node in content.graph.node} - known)
+    if foreign:
+        raise ValueError(
+            f"ONNX has no operator for a part of the model {model.name!r}: {', '.join(foreign)}."
+        )
+    (output,) = content.graph.output
+    for node in content.graph.node:
+        for names in (node.input, node.output):
+            for i, name in enumerate(names):
+                names[i] = OUTPUT if name == output.name else name
+    output.name = OUTPUT
+    onnx.save(content, path)

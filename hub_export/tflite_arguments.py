@@ -1,0 +1,98 @@
+"""What a TFLite file is asked to be, checked against its model."""
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import keras
+
+from hub_export.calibration import takes_pixels
+from hub_export.device import Quantize
+from hub_export.parts import is_classifier, to_probabilities, without_softmax
+from hub_export.tflite_convert import InputType
+from hub_export.tflite_metadata import Description
+from keras_mixers.labels import check_count
+
+Output = Literal["probabilities", "logits"]
+InputShape = tuple[int | None, int | None, int]
+
+
+def check_choices(quantize: str, batch: int | None, output: str | None) -> None:
+    """Raise ValueError if one of these is none that there is."""
+    for name, value, known in (
+        ("quantize", quantize, get_args(Quantize)),
+        ("output", output, (*get_args(Output), None)),
+    ):
+        if value not in known:
+            choices = ", ".join(map(repr, known))
+            raise ValueError(f"{name} must be one of {choices}; received {value!r}.")
+    if batch is not None and (not isinstance(batch, int) or batch < 1):
+        raise ValueError(f"batch must be a positive integer, or None for any; received {batch!r}.")
+
+
+def file_shape(model: keras.Model, asked: InputShape | None) -> InputShape:
+    """Return the (H, W, C) of the file's images, or raise ValueError if they don't fit."""
+    height, width, channels = shape = tuple(model.inputs[0].shape[1:])
+    if asked is None:
+        if None in shape:
+            raise ValueError(
+                f"The model {model.name!r} takes images of any size; pass input_shape=(224, 224, "
+                f"{shape[-1]}) for a file of one, or (None, None, {shape[-1]}) to leave it open."
+            )
+        return height, width, channels
+    fits = len(asked) == 3 and all(
+        known in (None, size) for known, size in zip(shape, asked, strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"The model {model.name!r} takes images of the shape {shape}; received "
+            f"input_shape={tuple(asked)}."
+        )
+    return asked
+
+
+def file_input_type(model: keras.Model, asked: InputType | None, quantize: Quantize) -> InputType:
+    """Return the type of the file's images, or raise ValueError if it can't be had."""
+    if asked not in (None, *get_args(InputType)):
+        raise ValueError(f"input_type must be 'float32' or 'uint8'; received {asked!r}.")
+    if asked == "uint8" and quantize == "int16x8":
+        raise ValueError("TFLite reads no uint8 in an int16x8 file; leave input_type out.")
+    if asked == "uint8" and not takes_pixels(model):
+        raise ValueError(
+            "uint8 images are pixels in [0, 255], and without a layer 'preprocessing' it is not "
+            f"known which the model {model.name!r} expects; pass input_type='float32'."
+        )
+    if asked is not None:
+        return asked
+    return "uint8" if quantize == "int8" and takes_pixels(model) else "float32"
+
+
+def with_output(model: keras.Model, output: Output | None) -> keras.Model:
+    """Return the model that ends in what was asked for."""
+    if output is None:
+        return model
+    if not is_classifier(model):
+        raise ValueError(f"The model {model.name!r} has no classes; leave the output out.")
+    logits = without_softmax(model)
+    if output == "logits":
+        return logits
+    scores = to_probabilities(model, logits.output)
+    return keras.Model(model.input, scores, name=model.name)
+
+
+def description_of(
+    network: keras.Model, model: keras.Model, labels: Sequence[str] | None, licence: str | None
+) -> Description:
+    """Return what the metadata say of a file of `network`, made of `model`."""
+    if not is_classifier(model):
+        if labels is not None:
+            raise ValueError(f"The model {model.name!r} has no classes; leave the labels out.")
+        output = "features"
+    else:
+        output = "logits" if network.layers[-1].name == "head" else "probabilities"
+    if labels is not None:
+        check_count("The labels", labels, network.output.shape[-1])
+        for label in labels:
+            if not label.strip() or len(label.splitlines()) > 1:
+                raise ValueError(f"A label must be one line of text; received {label!r}.")
+    text = f"Gives the {output} of an image."
+    return Description(model.name, text, output, labels, takes_pixels(model), licence)

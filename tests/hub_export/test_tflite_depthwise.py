@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+from hub_export.tflite_convert import convert
+from hub_export.tflite_depthwise import with_float_depthwise
+from keras_mixers import ConvMixer
+from tests.backends.compute import set_weights
+
+SHAPE = (1, 32, 32, 3)
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = ConvMixer(128, 2, 4, 5, input_shape=SHAPE[1:], classifier_activation=None)
+    set_weights(model, np.random.default_rng(0))
+    return model
+
+
+@pytest.fixture(scope="module")
+def dynamic(model):
+    return convert(model, SHAPE, "logits", "dynamic", "float32", None)
+
+
+def kernels(content, name):
+    """Return the kernels of all operators of a name; no delegate stands in for them."""
+    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Interpreter(model_content=content, experimental_op_resolver_type=plain)
+    interpreter.allocate_tensors()
+    named = [op for op in interpreter._get_ops_details() if op["op_name"] == name]
+    return [interpreter.get_tensor(op["inputs"][1]) for op in named]
+
+
+def logits(content, images):
+    runner = Interpreter(model_content=content).get_signature_runner()
+    return np.concatenate([runner(images=image[None])["logits"] for image in images])
+
+
+def test_depthwise_kernels_become_floats_and_all_others_stay(dynamic):
+    changed = with_float_depthwise(dynamic)
+    assert [kernel.dtype for kernel in kernels(dynamic, "DEPTHWISE_CONV_2D")] == [np.int8] * 2
+    assert [kernel.dtype for kernel in kernels(changed, "DEPTHWISE_CONV_2D")] == [np.float32] * 2
+    before, after = (kernels(content, "CONV_2D") for content in (dynamic, changed))
+    for old, new in zip(before, after, strict=True):
+        assert old.dtype == new.dtype == np.int8
+        np.testing.assert_array_equal(old, new)
+
+
+def test_the_values_are_those_that_the_integers_stood_for(dynamic, model):
+    found = kernels(with_float_depthwise(dynamic), "DEPTHWISE_CONV_2D")[0][0]
+    wanted = np.asarray(model.get_layer("block_0").depthwise.kernel)[..., 0]
+    step = np.abs(wanted).max((0, 1)) / 127
+    assert np.abs(found - wanted).max() > 0
+    assert (np.abs(found - wanted) <= 0.51 * step).all()
+
+
+def test_the_file_predicts_no_worse(dynamic, model):
+    images = 255 * np.random.default_rng(1).random((4, *SHAPE[1:]), dtype="float32")
+    expected = np.asarray(model(images))
+    before = np.abs(logits(dynamic, images) - expected).max()
+    after = np.abs(logits(with_float_depthwise(dynamic), images) - expected).max()
+    assert after <= 1.2 * before
+    assert after < 0.05 * np.abs(expected).max()
+
+
+def test_other_files_are_left_as_they_are(model):
+    content = convert(model, SHAPE, "logits", "none", "float32", None)
+    images = np.ones((1, *SHAPE[1:]), "float32")
+    found = logits(with_float_depthwise(content), images)
+    np.testing.assert_array_equal(found, logits(content, images))
