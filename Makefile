@@ -20,7 +20,7 @@ lint: .venv-dev/installed
 test-backends: .venv-backends/installed  ## The same numbers on TensorFlow, JAX and torch
 	.venv-backends/$(PYTEST) -m backends
 
-test-distributed: .venv-dev/installed  ## Runs that are killed go on as if nothing had happened
+test-distributed: .venv-dev/installed  ## Several replicas equal one; runs that are killed go on
 	.venv-dev/$(PYTEST) -m distributed
 
 test-slow: .venv-dev/installed  ## What TFLite's integers keep of the accuracy

@@ -38,14 +38,19 @@ def one_line_errors(callbacks: list[keras.callbacks.Callback], console: Console)
 
 def say_start(console: Console, recipe: Recipe, data: Data, model: TrainModel) -> None:
     """Print what the run is, before it starts."""
+    devices = model.distribute_strategy
+    replicas = devices.num_replicas_in_sync
     lines = [
         f"{recipe.name}: {model.network.name}, {model.network.count_params():,} parameters",
         f"{data.address}: {data.train.size:,} images to train with, {data.validation.size:,} to "
         f"measure with, {data.num_classes:,} classes",
-        str(estimate(model, recipe.batch_size)),
+        str(estimate(model, recipe.batch_size // replicas)) + (" on each" if replicas > 1 else ""),
     ]
     if data.skipped:
         lines.insert(2, f"{len(data.skipped):,} files are skipped, since they are no good image")
+    if isinstance(devices, tf.distribute.MirroredStrategy):
+        names = ", ".join(name.partition("/task:0")[2] for name in devices.extended.worker_devices)
+        lines.append(f"Trains on {replicas} replica{'s' * (replicas > 1)}: {names}.")
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)
 

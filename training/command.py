@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -30,6 +30,7 @@ class Command:
         run: folder for the run. [default: runs/NAME]
         data_dir: folder of tensorflow-datasets; None: its usual one.
         quiet: no progress bar, a line for each epoch alone.
+        strategy: "one" device, or "mirrored": all GPUs of this machine.
         show: print the recipe as JSON, and do not train.
     """
 
@@ -37,6 +38,7 @@ class Command:
     run: Path | None = None
     data_dir: Path | None = None
     quiet: tyro.conf.FlagCreatePairsOff[bool] = False
+    strategy: Literal["one", "mirrored"] = "one"
     show: tyro.conf.FlagCreatePairsOff[bool] = False
 
     @property

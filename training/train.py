@@ -36,6 +36,7 @@ from training.run_folder import (
     run_folder,
 )
 from training.schedules import build_schedule
+from training.strategy import StrategyName, check_shared_statistics, open_strategy, shared
 from training.train_model import TrainModel
 
 
@@ -44,6 +45,7 @@ def train(
     run: str | Path | None = None,
     data_dir: str | Path | None = None,
     quiet: bool = False,
+    strategy: StrategyName = "one",
 ) -> Result:
     """Train a recipe's network on its data, and measure it on those that were held out.
 
@@ -61,10 +63,13 @@ def train(
             the "keras_cv" augmentation's draws.
         data_dir: of tensorflow-datasets; None: its usual one.
         quiet: print nothing but a line for each epoch.
+        strategy: "one" device, or "mirrored": all GPUs of the machine, or all of TensorFlow's
+            logical CPUs, share each batch. The weights are those of one device, but for rounding,
+            and for noise that the network draws, which differs between replicas.
 
     Raises:
         RunFolderError: if the folder can't be used.
-        RecipeError: if the recipe fits neither network nor data.
+        RecipeError: if the recipe does not fit network, data or strategy.
         DataError: if the data can't be had.
         TrainingError: if the loss becomes NaN, or the memory does not suffice.
 
@@ -73,17 +78,19 @@ def train(
     """
     if run is not None:
         check_folder(run, recipe)  # Data may take hours to come.
+    devices = open_strategy(strategy, recipe)
     console = Console(highlight=False)
     start = time.perf_counter()
     data = open_inputs(recipe, data_dir)
     steps = steps_per_epoch(data.train, recipe.batch_size)
-    model, network = _build(recipe, data.num_classes, steps)
+    model, network = _build(recipe, data.num_classes, steps, devices)
     if not quiet:
         say_start(console, recipe, data, model)
     with run_folder(run, recipe) if run is not None else nullcontext() as folder:
         done = _start(folder, recipe, data, model, console) if folder is not None else 0
         validation = validation_batches(recipe, data)
-        logs, timing = _fit(recipe, model, data, validation, folder, console, quiet, done)
+        with shared(network, devices):
+            logs, timing = _fit(recipe, model, data, validation, folder, console, quiet, done)
         trained = in_float32(network)
         if recipe.precision != "float32" or not logs:
             logs = _measure(recipe, trained, validation)
@@ -137,17 +144,20 @@ def _state(model: TrainModel) -> list[keras.Variable]:
     return [*model.network.variables, *model.optimizer.variables]
 
 
-def _build(recipe: Recipe, classes: int, steps: int) -> tuple[TrainModel, keras.Model]:
+def _build(
+    recipe: Recipe, classes: int, steps: int, devices: tf.distribute.Strategy
+) -> tuple[TrainModel, keras.Model]:
     """Return what is trained, and the network whose weights it trains."""
-    with computing_in(recipe.precision):
+    with computing_in(recipe.precision), devices.scope():
         network = build_model(recipe, classes)
+        check_shared_statistics(network, recipe, devices)
         trained = checkpointed(network) if recipe.remat else network
         model = TrainModel(trained, recipe.accumulate)
         # Under mixed_float16, `compile` adds the scaling of the loss.
         model.compile(
             build_optimizer(recipe, steps), build_loss(recipe.loss, recipe.label_smoothing)
         )
-    model.optimizer.build(model.trainable_variables)
+        model.optimizer.build(model.trainable_variables)
     return model, network
 
 

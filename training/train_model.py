@@ -6,6 +6,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from training.strategy import add_up
+
 Logs = dict[str, keras.KerasTensor]
 
 
@@ -22,6 +24,9 @@ class TrainModel(keras.Model):
 
     Training batches are (images, labels (B, classes)); those to measure with are (images, labels
     (B,), integers).
+
+    Made in the scope of a `tf.distribute` strategy, it gives the weights of one device: what all
+    replicas computed is added up before the optimizer clips it, or looks for overflows.
 
     Args:
         network: images (B, H, W, C) to logits (B, classes).
@@ -70,8 +75,9 @@ class TrainModel(keras.Model):
             loss, logits, gradients = self.backward(images, labels)
         else:
             loss, logits, gradients = self.backward_in_parts(images, labels)
-        # The optimizer checks, scales and clips what it is given. Where several devices share a
-        # batch, the mean of their gradients belongs here: before any of that.
+        # The optimizer checks, scales and clips what it is given: what all devices computed.
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            loss, gradients = add_up(self.optimizer, loss, gradients)
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
         return self._measured(loss, labels, logits)
 
@@ -80,6 +86,8 @@ class TrainModel(keras.Model):
         labels = ops.one_hot(labels, self.classes)
         logits = self(images, training=False)
         loss = self.compute_loss(x=images, y=labels, y_pred=logits, training=False)
+        # Keras divided it, for the sum over replicas; here each counts with its images.
+        loss *= self.distribute_strategy.num_replicas_in_sync
         return self._measured(loss, labels, logits)
 
     def _measured(self, loss: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> Logs:

@@ -60,6 +60,7 @@ def test_published_recipes_run(name, monkeypatch, tmp_path):
 def test_what_a_run_leaves(finished):
     _, folder, _ = finished
     assert sorted(entry.name for entry in folder.iterdir()) == [
+        "checkpoint.npz",
         "curves.png",
         "environment.json",
         "labels.txt",
