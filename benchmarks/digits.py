@@ -25,7 +25,7 @@ def main() -> None:
                 recipe = replace(find_recipe(name), seed=seed)
                 results.append(train(recipe, Path(folder, "run"), quiet=True))
         rows.append(
-            f"| `keras-mixers train {name} --seed SEED` | {', '.join(map(str, SEEDS))} "
+            f"| keras-mixers train {name} --seed SEED | {', '.join(map(str, SEEDS))} "
             f"| {', '.join(f'{100 * result.top1:.2f}' for result in results)} "
             f"| {100 * mean(result.top1 for result in results):.2f} "
             f"| {results[0].parameters:,} | {mean(result.seconds for result in results):.0f} |"

@@ -2,7 +2,6 @@
 
 import keras
 import numpy as np
-import onnxruntime
 import pytest
 
 import keras_mixers
@@ -15,6 +14,8 @@ pytestmark = pytest.mark.portable
 
 
 def run(path, images):
+    import onnxruntime  # Of the extra `onnx`: this file is collected without it.
+
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     return session.run(["output_0"], {"images": images})[0]
 

@@ -7,6 +7,7 @@ weights, and the blocks learn from what they give: that takes seconds instead of
 
 import keras
 import numpy as np
+import pytest
 from sklearn.datasets import load_digits
 
 import keras_mixers as km
@@ -77,6 +78,7 @@ def with_weights_of(trained: keras.Model, size: int) -> keras.Model:
     return model
 
 
+@pytest.mark.slow
 def test_an_interpolated_table_loses_less_accuracy_than_a_computed_one() -> None:
     digits = load_digits()
     scans = (digits.images[..., np.newaxis] / 8 - 1).astype("float32")
