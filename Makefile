@@ -24,7 +24,7 @@ test-distributed: .venv-dev/installed  ## Several replicas equal one; runs that 
 	.venv-dev/$(PYTEST) -m distributed
 
 test-slow: .venv-dev/installed  ## What TFLite's integers keep of the accuracy
-	.venv-dev/$(PYTEST) -m slow -n 2
+	.venv-dev/$(PYTEST) -m slow -n 2 --dist loadfile
 
 test-portable: .venv-portable/installed  ## TFLite, ONNX and OpenVINO take the layers
 	.venv-portable/$(PYTEST) -m portable
