@@ -69,6 +69,11 @@ class TrainModel(keras.Model):
     def call(self, images: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
         return self.network(images, training=training)
 
+    def _maybe_symbolic_build(self, iterator: object = None, data_batch: object = None) -> None:
+        # Of Keras, for models that are not built yet. Under a strategy it takes a batch from an
+        # iterator that nobody finishes, which may cut short what the data set keeps in memory.
+        pass
+
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> Logs:
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
         if self.accumulate == 1:

@@ -55,6 +55,25 @@ def test_parts_train_the_same_weights_and_count_the_same():
         np.testing.assert_allclose(values, other_history[name], rtol=1e-6)
 
 
+def test_data_is_read_once_an_epoch_under_a_strategy():
+    """Keras begins to read it once more, whose end cut short what `cache` kept."""
+    images, labels = batch(24)
+    begun = []
+
+    def batches():
+        begun.append(None)
+        for i in range(0, 24, 8):
+            yield images[i : i + 8], labels[i : i + 8].argmax(-1)
+
+    spec = (tf.TensorSpec((8, 16, 16, 3)), tf.TensorSpec((8,), tf.int64))
+    seen = tf.data.Dataset.from_generator(batches, output_signature=spec)
+    seen = seen.apply(tf.data.experimental.assert_cardinality(3))
+    with tf.distribute.OneDeviceStrategy("/cpu:0").scope():
+        model = compiled(SGD(0.1))
+        fit(model, images[:8], labels[:8], validation_data=seen)
+    assert len(begun) == 2
+
+
 def test_the_step_is_keras_own():
     images, labels = batch()
     model = compiled(AdamW(0.01, weight_decay=0.05, global_clipnorm=1.0))
