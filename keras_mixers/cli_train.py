@@ -58,7 +58,7 @@ def train(
         from training.train_model import TrainingError
     try:
         with plain_warnings():
-            train(command.recipe, command.folder, command.data_dir, command.quiet, command.strategy)
+            train(command.recipe, command.folder, command.data_dir, command.quiet, command.devices)
     except TrainingError as error:
         raise ValueError(str(error)) from None
 

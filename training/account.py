@@ -7,16 +7,28 @@ import keras
 import tensorflow as tf
 from rich.console import Console
 
+from training.checkpoint import TERMINATED
 from training.data import Data
 from training.memory import estimate
 from training.recipe import Recipe
 from training.result import Result
 from training.run_folder import RunFolder
 from training.train_model import TrainingError, TrainModel
+from training.workers import Cluster
+
+# What TensorFlow raises then: whatever the network says of it.
+_LOST = (
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.UnavailableError,
+    tf.errors.UnknownError,
+)
 
 
 @contextmanager
-def one_line_errors(callbacks: list[keras.callbacks.Callback], console: Console) -> Iterator[None]:
+def one_line_errors(
+    callbacks: list[keras.callbacks.Callback], console: Console, cluster: Cluster
+) -> Iterator[None]:
     """Say what a failed step means, and let no callback keep files or the terminal."""
     try:
         yield
@@ -25,6 +37,15 @@ def one_line_errors(callbacks: list[keras.callbacks.Callback], console: Console)
             callback.on_train_end()
         if isinstance(error, SystemExit):
             console.print("Terminated; what is done is saved, and the same command goes on.")
+        terminated = any(getattr(callback, "terminated", False) for callback in callbacks)
+        if isinstance(error, tf.errors.OpError) and terminated:
+            # The first of several workers has saved the run, and ended.
+            raise SystemExit(TERMINATED) from None
+        if isinstance(error, _LOST) and cluster.size > 1:
+            raise TrainingError(
+                "Another worker has ended, or can't be reached; start the same command on all "
+                "machines again, and the run goes on from its checkpoint."
+            ) from error
         if isinstance(error, tf.errors.ResourceExhaustedError):
             raise TrainingError(
                 "The device's memory does not suffice; take a smaller batch_size, more parts to "
@@ -48,9 +69,9 @@ def say_start(console: Console, recipe: Recipe, data: Data, model: TrainModel) -
     ]
     if data.skipped:
         lines.insert(2, f"{len(data.skipped):,} files are skipped, since they are no good image")
-    if isinstance(devices, tf.distribute.MirroredStrategy):
+    if devices is not tf.distribute.get_strategy():
         names = ", ".join(name.partition("/task:0")[2] for name in devices.extended.worker_devices)
-        lines.append(f"Trains on {replicas} replica{'s' * (replicas > 1)}: {names}.")
+        lines.append(f"Trains on {replicas} replica{'s' * (replicas > 1)}, here on {names}.")
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)
 

@@ -31,7 +31,7 @@ class StopOnNaN(keras.callbacks.Callback):
         # A mean over the epoch so far, which the first such loss makes one too.
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
-            step = self._done + batch + 1
+            step = self._done + min(batch + 1, self.params["steps"])
             raise TrainingError(
                 f"The loss was {loss} at step {self._epoch * self.steps + step}, which is step "
                 f"{step} of {self.steps} in epoch {self._epoch + 1}; try a lower learning rate, a "

@@ -93,15 +93,19 @@ class Checkpoints(keras.callbacks.Callback):
     status is 143. It must come after the callbacks that write an epoch's row.
 
     Args:
-        save: takes the step.
+        save: takes the step; None: nothing is written. Of several workers, those that do not write
+            outlive the one that does.
         steps: of an epoch.
+
+    Attributes:
+        terminated: whether SIGTERM came.
     """
 
-    def __init__(self, save: Callable[[int], None], steps: int) -> None:
+    def __init__(self, save: Callable[[int], None] | None, steps: int) -> None:
         super().__init__()
         self.save = save
         self.steps = steps
-        self._terminated = False
+        self.terminated = False
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         self._saved = time.monotonic()
@@ -116,7 +120,7 @@ class Checkpoints(keras.callbacks.Callback):
             self._is_main = False
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
-        self._terminated = True
+        self.terminated = True
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         # After a resume in the middle of an epoch, fit counts what is left of it.
@@ -124,18 +128,20 @@ class Checkpoints(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
-        step = self._first + batch + 1
+        step = self._first + min(batch + 1, self.params["steps"])
         # What ends an epoch is saved once it was measured.
-        if step == (self._epoch + 1) * self.steps and not self._terminated:
+        if step == (self._epoch + 1) * self.steps and not self.terminated:
             return
-        if self._terminated or time.monotonic() - self._saved > SECONDS_BETWEEN:
+        if self.terminated or time.monotonic() - self._saved > SECONDS_BETWEEN:
             self._save(step)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         self._save((epoch + 1) * self.steps)
 
     def _save(self, step: int) -> None:
+        if self.save is None:
+            return
         self.save(step)
         self._saved = time.monotonic()
-        if self._terminated:
+        if self.terminated:
             raise SystemExit(TERMINATED)

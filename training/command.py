@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
+from training.devices import ONE_DEVICE, Devices
 from training.recipe import Recipe
 from training.recipes import RECIPES, find_recipe
 from training.typed import RecipeError
@@ -30,7 +31,7 @@ class Command:
         run: folder for the run. [default: runs/NAME]
         data_dir: folder of tensorflow-datasets; None: its usual one.
         quiet: no progress bar, a line for each epoch alone.
-        strategy: "one" device, or "mirrored": all GPUs of this machine.
+        devices: which share each batch.
         show: print the recipe as JSON, and do not train.
     """
 
@@ -38,7 +39,7 @@ class Command:
     run: Path | None = None
     data_dir: Path | None = None
     quiet: tyro.conf.FlagCreatePairsOff[bool] = False
-    strategy: Literal["one", "mirrored"] = "one"
+    devices: Annotated[Devices, tyro.conf.arg(name="")] = ONE_DEVICE
     show: tyro.conf.FlagCreatePairsOff[bool] = False
 
     @property

@@ -10,6 +10,7 @@ from training.data import Data, evaluation_batches, open_data, train_batches
 from training.model import evaluation_preprocessing
 from training.recipe import Recipe
 from training.typed import RecipeError
+from training.workers import ALONE, Cluster
 
 _SOFT_SPLIT = 7  # Side of the first patches of T2T-ViT.
 _CACHED_BYTES = 1 << 28
@@ -46,13 +47,16 @@ def open_inputs(recipe: Recipe, data_dir: str | Path | None = None) -> Data:
     return data
 
 
-def training_batches(recipe: Recipe, data: Data, start_step: int = 0) -> tf.data.Dataset:
+def training_batches(
+    recipe: Recipe, data: Data, start_step: int = 0, cluster: Cluster = ALONE
+) -> tf.data.Dataset:
     """Return augmented batches (images, labels (B, classes)) without end.
 
     Args:
         recipe: what is done to the images.
         data: from `open_inputs`.
         start_step: the first batch to return.
+        cluster: of the run; a worker decodes its own share of each batch.
     """
     height, width, channels = recipe.model.input_shape
     how = evaluation_preprocessing(recipe)
@@ -68,24 +72,28 @@ def training_batches(recipe: Recipe, data: Data, start_step: int = 0) -> tf.data
         start_step,
         map_image=policy.image,
         map_batch=policy.batch,
+        shard=(cluster.index, cluster.size),
+        parts=recipe.mix_slices,
     )
 
 
-def validation_batches(recipe: Recipe, data: Data) -> tf.data.Dataset:
+def validation_batches(recipe: Recipe, data: Data, cluster: Cluster = ALONE) -> tf.data.Dataset:
     """Return batches (images, labels (B,)) to measure with; few images stay in memory.
 
     Args:
         recipe: its evaluation's resize and crop.
         data: from `open_inputs`.
+        cluster: of the run; a worker measures with its own share of the images.
     """
     height, width, channels = recipe.model.input_shape
     how = evaluation_preprocessing(recipe)
     batches = evaluation_batches(
         data.validation,
-        recipe.batch_size // recipe.accumulate,
+        recipe.batch_size // recipe.accumulate // cluster.size,
         (height, width),
         how.crop,
         how.interpolation,
+        shard=(cluster.index, cluster.size),
     )
     few = data.validation.size * height * width * channels <= _CACHED_BYTES
     return batches.cache() if few else batches

@@ -53,8 +53,8 @@ class ShowProgress(keras.callbacks.Callback):
         self._bar.start()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        done = (epoch + 1) * self.steps - self.params["steps"]
-        self._bar.update(self._task, epoch=f"{epoch + 1}/{self.epochs}", completed=done)
+        self._done = (epoch + 1) * self.steps - self.params["steps"]
+        self._bar.update(self._task, epoch=f"{epoch + 1}/{self.epochs}", completed=self._done)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         if self._bar.disable:
@@ -63,7 +63,8 @@ class ShowProgress(keras.callbacks.Callback):
         rate = "" if speed is None else f"  {speed * self.batch_size:,.0f} images/s"
         values = logs or {}
         state = f"loss {values['loss']:.4f}  top-1 {values['top1']:.2%}{rate}"
-        self._bar.update(self._task, advance=1, state=state)
+        done = self._done + min(batch + 1, self.params["steps"])
+        self._bar.update(self._task, completed=done, state=state)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         line = epoch_line(epoch + 1, self.epochs, logs or {}, self.classes)

@@ -172,6 +172,8 @@ class Recipe:
         head_bias: initial bias of the classifier; None: the network's own.
         precision: of the computation; weights are float32.
         accumulate: parts that a batch is computed in, to save memory.
+        mix_slices: images of a batch are mixed and erased in so many slices, each with its own
+            draws, as the authors' GPUs did; several workers must be able to share them out.
         remat: whether blocks are computed again in the backward pass, to save memory.
         seed: of weights, order and augmentation.
         weights: name or file of weights to start from; None: initial ones.
@@ -192,6 +194,7 @@ class Recipe:
     head_bias: float | None = None
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     accumulate: int = 1
+    mix_slices: int = 1
     remat: bool = False
     seed: int = 0
     weights: str | None = None
@@ -199,18 +202,19 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        for name in ("epochs", "batch_size", "accumulate"):
+        for name in ("epochs", "batch_size", "accumulate", "mix_slices"):
             _at_least(f"Recipe.{name}", getattr(self, name), 1)
         _at_least("Recipe.seed", self.seed, 0)
         for name in ("label_smoothing", "ema"):
             _share(f"Recipe.{name}", getattr(self, name))
         if self.loss == "sigmoid" and self.label_smoothing:
             raise RecipeError("Recipe.label_smoothing needs loss='softmax'; received 'sigmoid'.")
-        if self.batch_size % self.accumulate:
-            raise RecipeError(
-                f"Recipe.accumulate must divide batch_size {self.batch_size}; received "
-                f"{self.accumulate}."
-            )
+        for name in ("accumulate", "mix_slices"):
+            if self.batch_size % getattr(self, name):
+                raise RecipeError(
+                    f"Recipe.{name} must divide batch_size {self.batch_size}; received "
+                    f"{getattr(self, name)}."
+                )
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold of the recipe; `from_dict` turns it back."""

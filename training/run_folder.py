@@ -5,7 +5,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import keras
 
 from hub_export.files import beside
 from training.checkpoint import load_state, save_state
+from training.devices import ONE_DEVICE, Devices
 from training.environment import environment
 from training.recipe import Recipe
 from training.typed import RecipeError
@@ -39,13 +40,20 @@ class RunFolder:
         self.path = path
         self.kept = kept
 
-    def write_start(self, recipe: Recipe, class_names: Sequence[str]) -> None:
+    def write_start(
+        self,
+        recipe: Recipe,
+        class_names: Sequence[str],
+        devices: Devices = ONE_DEVICE,
+        replicas: int = 1,
+    ) -> None:
         """Write what is known before the first step."""
         for entry in _left_over(self.path):
             shutil.rmtree(entry)
         (self.path / RESULT).unlink(missing_ok=True)
         self.write_text(RECIPE, recipe.to_json())
-        self.write_json(ENVIRONMENT, environment(recipe.seed))
+        used = {**asdict(devices), "replicas": replicas}
+        self.write_json(ENVIRONMENT, environment(recipe.seed) | {"devices": used})
         # A name is a line.
         self.write_text(LABELS, "".join(f"{' '.join(name.split())}\n" for name in class_names))
 

@@ -1,86 +1,127 @@
-"""On how many devices a run trains, so that its weights are those of one with the same batches.
+"""On how many devices a run trains, so that its weights are those of one with the same batches."""
 
-Keras's own `fit` clips gradients, and looks for those that overflowed, on each device before they
-are added up. Here they are added up first, which takes a private method of Keras's optimizers.
-"""
-
+import faulthandler
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Literal, TypeAlias
 
 import keras
 import tensorflow as tf
 
+from training.devices import Devices
+from training.keras_hooks import batch_norms
 from training.recipe import Recipe
-from training.typed import RecipeError, offer
+from training.typed import RecipeError
+from training.workers import ALONE, Cluster, meet
 
-StrategyName: TypeAlias = Literal["one", "mirrored"]
-
-_NAMES = ("one", "mirrored")
-# What Keras's optimizers call, in each replica, to add up the gradients of all.
-HOOK = "_all_reduce_sum_gradients"
 _SEED = "seed_generator_state"
 # Far from seeds that people give to layers beside each other.
 _NEXT_SEED = 1_000_003
 
 
-def open_strategy(name: StrategyName, recipe: Recipe) -> tf.distribute.Strategy:
+def open_strategy(
+    devices: Devices, recipe: Recipe, cluster: Cluster = ALONE
+) -> tf.distribute.Strategy:
     """Return the devices that train a recipe.
 
     Args:
-        name: "one" device, or "mirrored": all GPUs, or the CPUs that TensorFlow was told to see
-            where there is none.
+        devices: which. "mirrored" takes the CPUs that TensorFlow was told to see where there is no
+            GPU.
         recipe: its batches must divide evenly.
+        cluster: of "multiworker", whose processes must not have used TensorFlow yet.
 
     Raises:
-        RecipeError: if they do not, or there is no such strategy.
+        RecipeError: if batches do not divide, or devices or workers do not come.
 
     >>> from training.recipes import find_recipe
-    >>> open_strategy("one", find_recipe("convmixer_digits")).num_replicas_in_sync
+    >>> open_strategy(Devices("one"), find_recipe("convmixer_digits")).num_replicas_in_sync
     1
     """
-    if name not in _NAMES:
-        known = offer(name, _NAMES, f"expected {' or '.join(_NAMES)}.")
-        raise RecipeError(f"There is no strategy {name!r}; {known}")
-    if name == "one":
-        return tf.distribute.get_strategy()
-    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    if recipe.batch_size % (len(devices) * recipe.accumulate):
+    strategy = _open(devices, cluster)
+    replicas = strategy.num_replicas_in_sync
+    if recipe.mix_slices % cluster.size:
+        raise RecipeError(
+            f"Recipe.mix_slices must be a multiple of the {cluster.size} workers, each of which "
+            f"mixes its own images; received {recipe.mix_slices}; --mix-slices {cluster.size} "
+            "gives the same weights on any of these."
+        )
+    if recipe.batch_size % (replicas * recipe.accumulate):
         parts = "" if recipe.accumulate == 1 else f", times the {recipe.accumulate} to accumulate"
         raise RecipeError(
-            f"Recipe.batch_size must divide by the {len(devices)} replicas{parts}; received "
+            f"Recipe.batch_size must divide by the {replicas} replicas{parts}; received "
             f"{recipe.batch_size}."
         )
-    return _mirrored(tuple(device.name for device in devices))
+    return strategy
+
+
+def _open(devices: Devices, cluster: Cluster) -> tf.distribute.Strategy:
+    if devices.strategy == "multiworker":
+        return _multiworker(cluster, devices.wait)
+    if devices.strategy == "mirrored":
+        found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        return _mirrored(tuple(device.name for device in found))
+    if devices.strategy == "tpu":
+        return _tpu()
+    return tf.distribute.get_strategy()
 
 
 @cache
-def _mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
+def _mirrored(names: tuple[str, ...]) -> tf.distribute.Strategy:
     # Another one in the same process would number its sums from the start, and TensorFlow take
     # them for those of this one: "Shape mismatch in the collective instance".
-    return tf.distribute.MirroredStrategy(devices)
+    return tf.distribute.MirroredStrategy(names)
+
+
+@cache  # TensorFlow takes one for a process.
+def _multiworker(cluster: Cluster, wait: int) -> tf.distribute.Strategy:
+    meet(cluster, wait)
+    # Should one be lost again meanwhile: TensorFlow waits where no Python can end it.
+    faulthandler.dump_traceback_later(wait, exit=True)
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _tpu() -> tf.distribute.Strategy:
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver()
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+    except (ValueError, tf.errors.OpError) as error:
+        first, *_ = [*str(error).splitlines(), ""]
+        raise RecipeError(f"There is no TPU that TensorFlow can use ({first}).") from None
+    return tf.distribute.TPUStrategy(resolver)
 
 
 def check_shared_statistics(
-    network: keras.Model, recipe: Recipe, strategy: tf.distribute.Strategy
+    network: keras.Model, recipe: Recipe, strategy: tf.distribute.Strategy, devices: Devices
 ) -> None:
     """Refuse a network whose batch statistics replicas could not share.
+
+    Args:
+        network: made in the strategy's scope.
+        recipe: of the run.
+        strategy: of one replica or more.
+        devices: that it was opened from.
 
     Raises:
         RecipeError: if it has some, and the recipe computes a batch in parts: TensorFlow can't
             exchange anything within the loop over them.
     """
-    if strategy.num_replicas_in_sync > 1 and recipe.accumulate > 1 and _norms(network):
+    shares = devices.batch_norm == "synchronised" and batch_norms(network)
+    if strategy.num_replicas_in_sync > 1 and recipe.accumulate > 1 and shares:
         raise RecipeError(
             f"Recipe.accumulate must be 1 on several replicas, where {network.name}'s "
             "BatchNormalization takes its statistics from all of them; received "
-            f"{recipe.accumulate}; remat saves memory too."
+            f"{recipe.accumulate}; remat saves memory too, and batch_norm may be averaged."
         )
 
 
 @contextmanager
-def shared(network: keras.Model, strategy: tf.distribute.Strategy) -> Iterator[None]:
+def shared(
+    network: keras.Model, strategy: tf.distribute.Strategy, devices: Devices
+) -> Iterator[None]:
     """Let replicas share batch statistics in the block, and draw noise of their own.
 
     The first replica draws what one device would.
@@ -88,8 +129,10 @@ def shared(network: keras.Model, strategy: tf.distribute.Strategy) -> Iterator[N
     Args:
         network: made in the strategy's scope.
         strategy: of one replica or more.
+        devices: that it was opened from.
     """
-    norms = _norms(network) if strategy.num_replicas_in_sync > 1 else ()
+    several = strategy.num_replicas_in_sync > 1 and devices.batch_norm == "synchronised"
+    norms = batch_norms(network) if several else ()
     _spread_seeds(network, strategy)
     for norm in norms:
         norm.synchronized = True
@@ -100,42 +143,62 @@ def shared(network: keras.Model, strategy: tf.distribute.Strategy) -> Iterator[N
             norm.synchronized = False
 
 
-def add_up(
-    optimizer: keras.optimizers.Optimizer, loss: tf.Tensor, gradients: Sequence[tf.Tensor]
-) -> tuple[tf.Tensor, Sequence[tf.Tensor]]:
-    """Return the sums over all replicas; from then on the optimizer takes gradients for such.
-
-    Args:
-        optimizer: whose `apply_gradients` is called with them; others of its class stay as they
-            are.
-        loss: of a replica's images, divided by the number of replicas, as Keras does it.
-        gradients: of this loss.
-
-    Raises:
-        AttributeError: if the optimizer has no such method any more.
-    """
-    inner = getattr(optimizer, "inner_optimizer", optimizer)  # Of the one that scales the loss.
-    if not hasattr(type(inner), HOOK):
-        raise AttributeError(f"{type(inner).__name__} has no {HOOK}: another version of Keras.")
-    setattr(inner, HOOK, _as_they_are)
-    replica = tf.distribute.get_replica_context()
-    loss, *gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, [loss, *gradients])
-    return loss, gradients
-
-
-def _as_they_are(pairs: Sequence[tuple]) -> Sequence[tuple]:
-    return pairs
-
-
-def _norms(network: keras.Model) -> list[keras.layers.BatchNormalization]:
-    layers = network._flatten_layers()
-    return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
-
-
 def _spread_seeds(network: keras.Model, strategy: tf.distribute.Strategy) -> None:
     """Give each replica its own random seeds, made from those of the first one."""
-    for variable in network.variables:
-        if variable.name == _SEED:
-            first, *others = strategy.experimental_local_results(variable.value)
-            for i, other in enumerate(others, start=1):
-                other.assign(first + tf.constant([i * _NEXT_SEED, 0], first.dtype))
+    for state in (variable for variable in network.variables if variable.name == _SEED):
+        ids = strategy.experimental_local_results(_replica_ids(strategy))
+        own = strategy.experimental_local_results(state.value)
+        for i, seed in zip(ids, own, strict=True):
+            seed.assign_add(tf.cast(tf.stack([i * _NEXT_SEED, 0]), seed.dtype))
+
+
+@tf.function
+def _replica_ids(strategy: tf.distribute.Strategy) -> tf.Tensor:
+    return strategy.run(_replica_id)
+
+
+def _replica_id() -> tf.Tensor:
+    return tf.convert_to_tensor(tf.distribute.get_replica_context().replica_id_in_sync_group)
+
+
+def hand_out(
+    batches: tf.data.Dataset, strategy: tf.distribute.Strategy, batch_size: int
+) -> tf.data.Dataset:
+    """Return a worker's batches as `fit` takes them.
+
+    Args:
+        batches: of this worker.
+        strategy: of the run.
+        batch_size: over all workers.
+    """
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return batches  # Keras divides them.
+    return strategy.distribute_datasets_from_function(
+        lambda context: batches.rebatch(context.get_per_replica_batch_size(batch_size))
+    )
+
+
+def from_first(values: Sequence[tf.Tensor], strategy: tf.distribute.Strategy) -> list[tf.Tensor]:
+    """Return the values that the first worker has.
+
+    Args:
+        values: numbers, of the same shapes and types on all workers.
+        strategy: of the run.
+    """
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return list(values)
+
+    def own_or_zero() -> list[tf.Tensor]:
+        replica = tf.distribute.get_replica_context()
+        is_first = tf.equal(_replica_id(), 0)
+        sums = []
+        for value in values:
+            # Sums of unsigned numbers are not to be had.
+            wide = tf.cast(value, tf.int64) if value.dtype.is_integer else value
+            own = tf.where(is_first, wide, tf.zeros_like(wide))
+            total = replica.all_reduce(tf.distribute.ReduceOp.SUM, own)
+            sums.append(tf.cast(total, value.dtype))
+        return sums
+
+    everywhere = tf.function(lambda: strategy.run(own_or_zero))()
+    return [strategy.experimental_local_results(value)[0] for value in everywhere]

@@ -1,21 +1,20 @@
 """The model that `fit` trains: a network, one step of its training, and what is measured."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
 from keras import ops
 
-from training.strategy import add_up
-
-Logs = dict[str, keras.KerasTensor]
+from training.execution import Logs, evaluate_function, fit_function
+from training.keras_hooks import BuiltModel, add_up, batch_norms
 
 
 class TrainingError(Exception):
     """A run can't go on; the text is one line."""
 
 
-class TrainModel(keras.Model):
+class TrainModel(BuiltModel):
     """A network with the training step of a run, for `compile(optimizer, loss)` and `fit`.
 
     It shares its weights with the network, which is what there is to save. The loss takes logits
@@ -26,13 +25,17 @@ class TrainModel(keras.Model):
     (B,), integers).
 
     Made in the scope of a `tf.distribute` strategy, it gives the weights of one device: what all
-    replicas computed is added up before the optimizer clips it, or looks for overflows.
+    replicas computed is added up before the optimizer clips it, or looks for overflows. With
+    `compile(steps_per_execution=...)`, `fit` needs `training.execution.WholeEpochs` among its
+    callbacks if an epoch's steps do not divide by it.
 
     Args:
         network: images (B, H, W, C) to logits (B, classes).
         accumulate: each batch is computed in so many equal parts, one after the other, which
             takes memory for one of them; its gradient is the mean over the whole batch. What a
             network computes of a batch as such, as BatchNormalization does, it computes of a part.
+        average_statistics: whether what the replicas' BatchNormalization has learnt, each of its
+            own share, is averaged after each step.
 
     Example:
 
@@ -47,12 +50,20 @@ class TrainModel(keras.Model):
     ['loss', 'top1', 'top5']
     """
 
-    def __init__(self, network: keras.Model, accumulate: int = 1) -> None:
+    def __init__(
+        self, network: keras.Model, accumulate: int = 1, average_statistics: bool = False
+    ) -> None:
         # Pixels stay what they are until the network has normalised them.
         super().__init__(name=network.name, autocast=False)
         self.network = network
         self.accumulate = accumulate
         self.classes = network.output.shape[-1]
+        self._averaged = [
+            statistic
+            for norm in batch_norms(network)
+            for statistic in (norm.moving_mean, norm.moving_variance)
+            if average_statistics
+        ]
         # Made here rather than by Keras in the first step, where a strategy would not have it.
         self._measures = [
             keras.metrics.Mean(name="loss"),
@@ -61,6 +72,16 @@ class TrainModel(keras.Model):
         ]
         self.built = True
 
+    def make_train_function(self, force: bool = False) -> Callable:
+        if self.train_function is None or force:
+            self.train_function = fit_function(self, self.train_step)
+        return self.train_function
+
+    def make_test_function(self, force: bool = False) -> Callable:
+        if self.test_function is None or force:
+            self.test_function = evaluate_function(self, self.test_step)
+        return self.test_function
+
     @property
     def metrics(self) -> list[keras.Metric]:
         """What `fit` resets, and puts into its logs."""
@@ -68,11 +89,6 @@ class TrainModel(keras.Model):
 
     def call(self, images: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
         return self.network(images, training=training)
-
-    def _maybe_symbolic_build(self, iterator: object = None, data_batch: object = None) -> None:
-        # Of Keras, for models that are not built yet. Under a strategy it takes a batch from an
-        # iterator that nobody finishes, which may cut short what the data set keeps in memory.
-        pass
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> Logs:
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -83,8 +99,17 @@ class TrainModel(keras.Model):
         # The optimizer checks, scales and clips what it is given: what all devices computed.
         if self.distribute_strategy.num_replicas_in_sync > 1:
             loss, gradients = add_up(self.optimizer, loss, gradients)
+            self._average_statistics()
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
         return self._measured(loss, labels, logits)
+
+    def _average_statistics(self) -> None:
+        replica = tf.distribute.get_replica_context()
+        values = [tf.convert_to_tensor(statistic) for statistic in self._averaged]
+        if values:
+            values = replica.all_reduce(tf.distribute.ReduceOp.MEAN, values)
+        for statistic, value in zip(self._averaged, values, strict=True):
+            statistic.assign(value)
 
     def test_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> Logs:
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)

@@ -1,12 +1,13 @@
-"""What tests/training/test_strategy.py runs in processes of their own, which have two CPUs.
+"""What tests/training/test_strategy.py and test_workers.py run in processes of their own.
 
-`python -m tests.training.replicas GROUP` prints one JSON object: differences by name.
+`python -m tests.training.replicas GROUP mirrored` has two CPUs, and `GROUP multiworker` is one of
+two processes that TF_CONFIG names. It prints one JSON object: differences by name.
 """
 
 import json
 import sys
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -19,12 +20,15 @@ from training import checkpoint
 from training.augment import Augmentation
 from training.callbacks import AverageWeights
 from training.checkpoint import Checkpoints
+from training.devices import Devices
 from training.losses import build_loss
 from training.optimizer import SGD, AdamW
 from training.precision import computing_in
-from training.recipe import ModelSpec, Optimizer, WarmupCosine
+from training.recipe import ModelSpec, Optimizer, Recipe, WarmupCosine
+from training.strategy import hand_out, open_strategy, shared
 from training.train import train
 from training.train_model import TrainModel
+from training.workers import ALONE, read_cluster
 
 CONV_MIXER = ModelSpec(
     "ConvMixer",
@@ -36,6 +40,12 @@ CONV_MIXER = ModelSpec(
 # bias before a normalisation.
 EPSILON = 1e-3
 ADAMW = Optimizer("adamw", weight_decay=0.05, clip_norm=0.1, epsilon=EPSILON)
+
+
+def two_cpus():
+    """Let TensorFlow see two CPUs, before it has done anything."""
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
 def furthest(one, other):
@@ -50,26 +60,68 @@ def noisy():
     return tiny(ema=0.9, model=replace(spec, arguments=arguments, drop_path_rate=0.2))
 
 
-def recipes():
-    """Train recipes on one device and on two; images, labels, schedule and seeds are the same."""
+@dataclass(frozen=True)
+class Setting:
+    """A recipe for two replicas, and the one that must give the same weights on one device."""
+
+    recipe: Recipe
+    alone: Recipe | None = None
+    steps_per_execution: int = 1
+    batch_norm: str = "synchronised"
+
+    def trained(self, strategy):
+        one = train(self.alone or self.recipe, quiet=True)
+        devices = Devices(strategy, self.batch_norm, self.steps_per_execution)
+        return one, train(self.recipe, quiet=True, devices=devices)
+
+
+def settings():
+    """Return what is trained on one device and on two replicas."""
     plain = Augmentation(policy="reference", crop="pad", pad=1, flip=0.0)
-    settings = {
-        "sgd": tiny(optimizer=Optimizer("sgd", 1e-4), schedule=WarmupCosine(peak=0.05)),
-        "adamw, decay, clipped to 0.1": tiny(optimizer=ADAMW),
-        "ema": tiny(optimizer=ADAMW, ema=0.9),
-        "accumulate 4": tiny(optimizer=ADAMW, accumulate=4),
-        "remat": tiny(optimizer=ADAMW, remat=True),
-        "mixed images": tiny(optimizer=ADAMW, augmentation=replace(plain, mixup=0.5, cutmix=1.0)),
-        "synchronised batch norm": tiny(optimizer=ADAMW, model=CONV_MIXER),
-        "synchronised batch norm, remat": tiny(optimizer=ADAMW, model=CONV_MIXER, remat=True),
+    mixed = replace(plain, mixup=0.5, cutmix=1.0)
+    mixer = tiny(optimizer=ADAMW, mix_slices=2)
+    # Adam multiplies the rounding of a gradient, as of a bias before a normalisation, by up to
+    # rate / epsilon, which is 10 at the other recipes' rate.
+    conv = replace(mixer, model=CONV_MIXER, schedule=WarmupCosine(peak=0.001))
+    return {
+        "sgd": Setting(
+            replace(mixer, optimizer=Optimizer("sgd", 1e-4), schedule=WarmupCosine(peak=0.05))
+        ),
+        "adamw, decay, clipped to 0.1": Setting(mixer),
+        "ema": Setting(replace(mixer, ema=0.9)),
+        "accumulate 4": Setting(replace(mixer, accumulate=4)),
+        "steps per execution 3": Setting(mixer, steps_per_execution=3),
+        "accumulate 4, steps per execution 3": Setting(
+            replace(mixer, accumulate=4), steps_per_execution=3
+        ),
+        "remat": Setting(replace(mixer, remat=True)),
+        "mixed images": Setting(replace(mixer, augmentation=mixed)),
+        "synchronised batch norm": Setting(conv),
+        "synchronised batch norm, steps per execution 3": Setting(conv, steps_per_execution=3),
+        "synchronised batch norm, remat": Setting(replace(conv, remat=True)),
     }
+
+
+def averaged():
+    """Return a batch norm of each replica's own half, and of one device's halves."""
+    whole = tiny(optimizer=ADAMW, model=CONV_MIXER, mix_slices=2)
+    return Setting(whole, replace(whole, accumulate=2), batch_norm="averaged")
+
+
+def recipes(strategy):
+    """Train recipes on one device and on two; images, labels, schedule and seeds are the same."""
     found = {}
-    for name, recipe in settings.items():
-        one, two = (train(recipe, quiet=True, strategy=s) for s in ("one", "mirrored"))
+    for name, setting in settings().items():
+        one, two = setting.trained(strategy)
         found[name] = furthest(one.network.get_weights(), two.network.get_weights())
         found[f"{name}, loss"] = abs(one.loss - two.loss)
-    norms = [v.name for v in two.network._flatten_layers() if getattr(v, "synchronized", False)]
-    return found | {"layers left synchronised": len(norms)}
+    layers = two.network._flatten_layers()
+    one, two = averaged().trained(strategy)
+    # What it has learnt of the images' statistics depends on how many parts there are.
+    pair = ([v.numpy() for v in run.network.trainable_variables] for run in (one, two))
+    found["averaged batch norm"] = furthest(*pair)
+    synchronised = [v.name for v in layers if getattr(v, "synchronized", False)]
+    return found | {"layers left synchronised": len(synchronised)}
 
 
 def on(devices, optimizer, precision="float32", wrap=TrainModel):
@@ -81,46 +133,70 @@ def on(devices, optimizer, precision="float32", wrap=TrainModel):
     return model
 
 
-def steps(model, images, labels, epochs=2, **arguments):
-    data = tf.data.Dataset.from_tensors((images, labels)).unbatch().batch(8).repeat()
+def batches_of_8(model, images, labels, times=1):
+    """Return batches for a model's devices; a worker gets its own half of each."""
+    data = tf.data.Dataset.from_tensors((images, labels)).unbatch().repeat(times)
+    strategy = model.distribute_strategy
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return data.batch(8)
+    index = read_cluster().index
+    own = data.enumerate().filter(lambda i, _: i % 8 // 4 == index).map(lambda _, pair: pair)
+    return hand_out(own.batch(4), strategy, 8)
+
+
+def steps(model, images, labels, epochs=2, seen=None, **arguments):
+    """Fit a model to batches of 8, and measure it with `seen`."""
+    if seen is not None:
+        arguments["validation_data"] = batches_of_8(model, *seen)
     return model.fit(
-        data, steps_per_epoch=len(images) // 8, epochs=epochs, shuffle=False, verbose=0, **arguments
+        batches_of_8(model, images, labels, times=-1),
+        steps_per_epoch=len(images) // 8,
+        epochs=epochs,
+        shuffle=False,
+        verbose=0,
+        **arguments,
     ).history
 
 
-def models():
-    """Fit models by hand where a recipe does not reach."""
-    both = tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+def both(strategy):
+    """Return one device, and two replicas."""
+    return tf.distribute.get_strategy(), open_strategy(
+        Devices(strategy), tiny(mix_slices=2), cluster_of(strategy)
+    )
+
+
+def cluster_of(strategy):
+    return read_cluster() if strategy == "multiworker" else ALONE
+
+
+def uneven(strategy):
+    """Measure images that two replicas can't share out evenly."""
     images, labels = batch(24)
     found = {}
-
     # The last of these batches have 3 images (2 + 1), and 1, of which one replica gets none.
     for held_out in (11, 9):
-        seen = tf.data.Dataset.from_tensor_slices((images, labels.argmax(-1)))
-        seen = seen.take(held_out).batch(8)
+        seen = images[:held_out], labels[:held_out].argmax(-1)
         histories = [
             steps(
                 on(devices, lambda: SGD(0.1, use_ema=True, ema_momentum=0.9)),
                 images,
                 labels,
-                validation_data=seen,
+                seen=seen,
                 callbacks=[AverageWeights(2)],
             )
-            for devices in both
+            for devices in both(strategy)
         ]
         found[f"{held_out} held-out images"] = max(
             float(np.abs(np.subtract(histories[0][name], histories[1][name])).max())
             for name in ("loss", "top1", "val_loss", "val_top1", "val_top5")
         )
+    return found
 
-    stock = [
-        on(devices, lambda: AdamW(0.01, 0.05, epsilon=EPSILON), wrap=lambda x: x)
-        for devices in both
-    ]
-    for model in stock:
-        steps(model, images, labels)
-    found["our AdamW under Keras's own fit"] = furthest(*(m.get_weights() for m in stock))
 
+def scales(strategy):
+    """Fit models whose loss is scaled, with and without an image that is NaN."""
+    images, labels = batch(24)
+    found = {}
     # NaN is in the second replica's half, and in the second of three steps.
     broken = images.copy()
     broken[14] = np.nan
@@ -129,15 +205,28 @@ def models():
         ("float16, NaN on the second", broken, "float16"),
         ("scaled loss, NaN on the second", broken, "float32"),
     ):
-        pair = [on(devices, scaled, precision) for devices in both]
-        for model in pair:
+        one, two = (on(devices, scaled, precision) for devices in both(strategy))
+        for model in (one, two):
             model.optimizer.dynamic_scale.assign(1024.0)
             steps(model, pixels, labels)
-        found[name] = furthest(*(m.network.get_weights() for m in pair))
-        found[f"{name}, steps"] = [int(np.array(m.optimizer.iterations)) for m in pair]
-        copies = [both[1].experimental_local_results(v.value) for v in pair[1].network.variables]
-        found[f"{name}, between replicas"] = furthest(*zip(*copies, strict=True))
+        found[name] = furthest(one.network.get_weights(), two.network.get_weights())
+        found[f"{name}, steps"] = [int(np.array(m.optimizer.iterations)) for m in (one, two)]
+        here = two.distribute_strategy.experimental_local_results
+        copies = [here(variable.value) for variable in two.network.variables]
+        found[f"{name}, between replicas"] = furthest(*((c[i] for c in copies) for i in (0, -1)))
     return found
+
+
+def our_optimizer(strategy):
+    """Fit with Keras's own step, without clipping."""
+    images, labels = batch(24)
+    stock = [
+        on(devices, lambda: AdamW(0.01, 0.05, epsilon=EPSILON), wrap=lambda x: x)
+        for devices in both(strategy)
+    ]
+    for model in stock:
+        steps(model, images, labels)
+    return {"our AdamW under Keras's own fit": furthest(*(m.get_weights() for m in stock))}
 
 
 def scaled():
@@ -145,34 +234,36 @@ def scaled():
     return keras.optimizers.LossScaleOptimizer(SGD(0.1, global_clipnorm=1.0))
 
 
-def noise():
-    """Count what dropout leaves on each of two replicas, and go on after a crash."""
-    strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
-    from training.strategy import shared
-
-    with strategy.scope():
+def noise(strategy):
+    """Count what dropout leaves on each of two replicas."""
+    devices = both(strategy)[1]
+    with devices.scope():
         net = keras.Sequential([keras.Input((64,)), keras.layers.Dropout(0.5, seed=3)])
 
     def masks():
-        run = tf.function(lambda: strategy.run(lambda: net(tf.ones((1, 64)), training=True)))
-        return [np.array(x) for x in strategy.experimental_local_results(run())]
+        run = tf.function(lambda: devices.run(lambda: net(tf.ones((1, 64)), training=True)))
+        return np.array(devices.gather(run(), axis=0))
 
     same = masks()
-    with shared(net, strategy):
+    with shared(net, devices, Devices(strategy)):
         first, second = masks(), masks()
-    found = {
+    return {
         "equal without seeds of their own": float((same[0] == same[1]).mean()),
         "equal on both": float((first[0] == first[1]).mean()),
         "equal in both steps": float((first[1] == second[1]).mean()),
     }
+
+
+def crashes(strategy):
+    """Go on after crashes within a process."""
     with tempfile.TemporaryDirectory() as place:
         whole, part = Path(place, "whole"), Path(place, "part")
-        train(noisy(), whole, quiet=True, strategy="mirrored")
+        train(noisy(), whole, quiet=True, devices=Devices(strategy))
         for saves in (2, 3):  # In the middle of the first epoch, then of what is left of it.
             crash(part, saves)
-        train(noisy(), part, quiet=True, strategy="mirrored")
+        train(noisy(), part, quiet=True, devices=Devices(strategy))
         weights = [load_classifier(path / "model.keras").get_weights() for path in (whole, part)]
-    return found | {"after two crashes": furthest(*weights)}
+    return {"after two crashes": furthest(*weights)}
 
 
 def crash(folder, saves):
@@ -188,7 +279,7 @@ def crash(folder, saves):
 
     Checkpoints._save, checkpoint.SECONDS_BETWEEN = counting, -1
     try:
-        train(noisy(), folder, quiet=True, strategy="mirrored")
+        train(noisy(), folder, quiet=True, devices=Devices("mirrored"))
     except KeyboardInterrupt:
         return
     finally:
@@ -196,8 +287,16 @@ def crash(folder, saves):
     raise AssertionError("The run should have crashed.")
 
 
+GROUPS = {
+    group.__name__: group for group in (recipes, uneven, scales, our_optimizer, noise, crashes)
+}
+
 if __name__ == "__main__":
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    group = {"recipes": recipes, "models": models, "noise": noise}[sys.argv[1]]
-    print(json.dumps(group()))
+    _, *names, strategy = sys.argv
+    if strategy == "mirrored":
+        two_cpus()
+    both(strategy)  # Before TensorFlow computes anything.
+    found = {}
+    for name in names:
+        found |= GROUPS[name](strategy)
+    print(json.dumps(found))

@@ -9,10 +9,13 @@ import pytest
 import tensorflow as tf
 
 from tests.training.runs import PREPROCESSING, tiny
+from training import strategy
 from training.command import parse
+from training.devices import Devices
+from training.keras_hooks import HOOK, add_up
 from training.optimizer import SGD, AdamW
 from training.recipe import ModelSpec
-from training.strategy import HOOK, add_up, check_shared_statistics, open_strategy, shared
+from training.strategy import check_shared_statistics, open_strategy, shared
 from training.train import train
 from training.typed import RecipeError
 
@@ -28,37 +31,37 @@ class Replicas:
     num_replicas_in_sync = 2
 
 
-def on_two_cpus(group):
-    """Return what a group of tests/training/replicas.py found, and print it."""
+def on_two_cpus(*groups):
+    """Return what groups of tests/training/replicas.py found, and print it."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.training.replicas", group],
+        [sys.executable, "-m", "tests.training.replicas", *groups, "mirrored"],
         capture_output=True,
         text=True,
         cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+    return printed(done.stdout)
+
+
+def printed(output):
+    """Return the last line of a group's output, and print it."""
+    found = json.loads(output.splitlines()[-1])
     for name, value in found.items():
         print(f"{name}: {value}")
     return found
 
 
-@pytest.mark.distributed
-def test_recipes_give_the_weights_of_one_device():
-    found = on_two_cpus("recipes")
+def check_recipes(found):
     assert found.pop("layers left synchronised") == 0
-    assert len(found) == 16
+    assert len(found) == 23
     for name, difference in found.items():
         assert difference <= 1e-6, name
 
 
-@pytest.mark.distributed
-def test_models_are_measured_and_skip_steps_as_on_one_device():
-    found = on_two_cpus("models")
+def check_steps(found):
     for name in (
         "11 held-out images",
         "9 held-out images",
-        "our AdamW under Keras's own fit",
         "scaled loss, NaN on the second",
     ):
         assert found[name] <= 1e-6, name
@@ -71,21 +74,37 @@ def test_models_are_measured_and_skip_steps_as_on_one_device():
     assert found["float16, NaN on the second"] <= 1e-3
 
 
-@pytest.mark.distributed
-def test_replicas_draw_their_own_noise_and_go_on_with_it():
-    found = on_two_cpus("noise")
+def check_noise(found):
     assert found["equal without seeds of their own"] == 1
     assert 0.2 < found["equal on both"] < 0.8
     assert 0.2 < found["equal in both steps"] < 0.8
+
+
+@pytest.mark.distributed
+def test_recipes_give_the_weights_of_one_device():
+    check_recipes(on_two_cpus("recipes"))
+
+
+@pytest.mark.distributed
+def test_models_are_measured_and_skip_steps_as_on_one_device():
+    found = on_two_cpus("uneven", "scales", "our_optimizer")
+    check_steps(found)
+    assert found["our AdamW under Keras's own fit"] <= 1e-6
+
+
+@pytest.mark.distributed
+def test_replicas_draw_their_own_noise_and_go_on_with_it():
+    found = on_two_cpus("noise", "crashes")
+    check_noise(found)
     assert found["after two crashes"] == 0
 
 
 def test_one_cpu_can_be_mirrored(capsys):
     recipe = tiny(epochs=1)
     command = parse("convmixer_digits", ["--strategy", "mirrored"])
-    assert command.strategy == "mirrored"
-    mirrored = train(recipe, strategy=command.strategy)
-    assert "Trains on 1 replica: /device:CPU:0." in capsys.readouterr().out
+    assert command.devices == Devices("mirrored")
+    mirrored = train(recipe, devices=command.devices)
+    assert "Trains on 1 replica, here on /device:CPU:0." in capsys.readouterr().out
     one = train(recipe)
     assert "replica" not in capsys.readouterr().out
     for a, b in zip(mirrored.network.get_weights(), one.network.get_weights(), strict=True):
@@ -109,30 +128,32 @@ def test_typos_on_the_command_line(arguments, message):
 
 def test_typos_in_code():
     with pytest.raises(RecipeError, match="no strategy 'mirored'; did you mean mirrored"):
-        train(tiny(), strategy="mirored")
+        Devices("mirored")
 
 
 def test_batches_must_divide(monkeypatch):
-    devices = tf.config.list_logical_devices("CPU") * 3
-    monkeypatch.setattr(
-        tf.config, "list_logical_devices", lambda kind: devices if kind == "CPU" else []
-    )
+    class Three:
+        num_replicas_in_sync = 3
+
+    monkeypatch.setattr(strategy, "_mirrored", lambda names: Three())
     with pytest.raises(RecipeError, match=r"divide by the 3 replicas; received 256\.$"):
-        open_strategy("mirrored", tiny())
+        open_strategy(Devices("mirrored"), tiny())
     with pytest.raises(RecipeError, match=r"3 replicas, times the 2 to accumulate; received 256"):
-        open_strategy("mirrored", tiny(accumulate=2))
+        open_strategy(Devices("mirrored"), tiny(accumulate=2))
 
 
 def test_statistics_that_cannot_be_shared():
     network = keras.Sequential([keras.Input((2,)), keras.layers.BatchNormalization()], name="some")
     in_parts = tiny(accumulate=2)
-    check_shared_statistics(network, tiny(), Replicas())
-    check_shared_statistics(network, in_parts, tf.distribute.get_strategy())
+    two = Devices("mirrored")
+    check_shared_statistics(network, tiny(), Replicas(), two)
+    check_shared_statistics(network, in_parts, tf.distribute.get_strategy(), two)
+    check_shared_statistics(network, in_parts, Replicas(), Devices("mirrored", "averaged"))
     message = r"^Recipe\.accumulate must be 1 on several replicas, where some's .*received 2; remat"
     with pytest.raises(RecipeError, match=message):
-        check_shared_statistics(network, in_parts, Replicas())
+        check_shared_statistics(network, in_parts, Replicas(), two)
     without = keras.Sequential([keras.Input((2,)), keras.layers.LayerNormalization()])
-    check_shared_statistics(without, in_parts, Replicas())
+    check_shared_statistics(without, in_parts, Replicas(), two)
 
 
 def test_batch_norm_on_one_device_may_be_in_parts():
@@ -167,12 +188,29 @@ def test_an_optimizer_without_the_method_is_refused():
 
 def test_on_one_device_nothing_is_shared():
     network = keras.Sequential([keras.Input((2,)), keras.layers.BatchNormalization()])
-    with shared(network, tf.distribute.get_strategy()):
+    with shared(network, tf.distribute.get_strategy(), Devices("mirrored")):
         assert not network.layers[0].synchronized
 
 
 def test_statistics_are_shared_only_in_the_block():
     network = keras.Sequential([keras.Input((2,)), keras.layers.BatchNormalization()])
-    with shared(network, Replicas()):
+    with shared(network, Replicas(), Devices("mirrored")):
         assert network.layers[0].synchronized
     assert not network.layers[0].synchronized
+
+
+def test_averaged_statistics_are_not_shared():
+    network = keras.Sequential([keras.Input((2,)), keras.layers.BatchNormalization()])
+    with shared(network, Replicas(), Devices("mirrored", "averaged")):
+        assert not network.layers[0].synchronized
+
+
+def test_a_tpu_that_is_not_there():
+    with pytest.raises(RecipeError, match=r"^There is no TPU that TensorFlow can use \(.+\)\.$"):
+        open_strategy(Devices("tpu"), tiny())
+
+
+@pytest.mark.parametrize("name", ["steps_per_execution", "wait"])
+def test_numbers_of_devices(name):
+    with pytest.raises(RecipeError, match=f"Devices.{name} must be at least 1; received 0"):
+        Devices(**{name: 0})

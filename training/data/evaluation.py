@@ -16,6 +16,7 @@ def evaluation_batches(
     size: tuple[int, int],
     crop: float = 1.0,
     interpolation: Literal["bicubic", "bilinear"] = "bicubic",
+    shard: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """Return batches (images, labels) of each example once, in the order they are stored in.
 
@@ -27,6 +28,7 @@ def evaluation_batches(
         size: height and width of the images.
         crop: side of the central crop, as a share of the resized image's shorter side.
         interpolation: filter of the resize.
+        shard: index of this worker, and the number of workers, each of which takes its share.
 
     Returns:
         Images (B, H, W, C), uint8, and labels (B,), int64.
@@ -54,7 +56,7 @@ def evaluation_batches(
         return tf.ensure_shape(pixels, shape), example["label"]
 
     # Pillow sets its lock aside while it decodes and resizes, so that threads do run beside it.
-    examples = split.references(None).map(
-        example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    )
+    index, count = shard
+    examples = split.references(None).shard(count, index)
+    examples = examples.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return examples.batch(batch_size).prefetch(tf.data.AUTOTUNE)
