@@ -6,12 +6,12 @@ import keras
 import numpy as np
 
 from hub_export.facts import facts_of
-from hub_export.requirements import require_packages
-from keras_mixers.classifier import read_pixels
+from hub_export.images import ENDINGS, check_pixels, image_files
+from hub_export.requirements import require_packages, require_preprocessing
+from keras_mixers.classifier import read_pixels, takes_pixels
 from keras_mixers.preprocessing import resize_and_crop
 
 LEAST, MOST = 16, 100
-_ENDINGS = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
 
 
 def calibration_images(
@@ -74,26 +74,18 @@ def _checked(model: keras.Model, images: np.ndarray, shape: tuple[int, int, int]
     images = images[_evenly(len(images))]
     if not np.all(np.isfinite(images)):
         raise ValueError("The images of representative_data hold numbers that are not finite.")
-    if takes_pixels(model) and not np.all((images >= 0) & (images <= 255)):
-        raise ValueError(
-            "The images of representative_data must hold pixels in [0, 255]; received "
-            f"{images.min():.3g} to {images.max():.3g}."
-        )
+    if takes_pixels(model):
+        check_pixels("The images of representative_data", images)
     return images
-
-
-def takes_pixels(model: keras.Model) -> bool:
-    """Tell whether a model takes pixels in [0, 255], which its first layer normalises."""
-    return any(layer.name == "preprocessing" for layer in model.layers)
 
 
 def _of_folder(model: keras.Model, folder: Path, shape: tuple[int, int, int]) -> np.ndarray:
     _check_pixels(model, folder)
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ENDINGS)
+    files = image_files(folder)
     if len(files) < LEAST:
         raise ValueError(
             f"Quantising to integers needs at least {LEAST} images; {str(folder)!r} has "
-            f"{len(files)} files that end in {', '.join(sorted(_ENDINGS))}."
+            f"{len(files)} files that end in {', '.join(ENDINGS)}."
         )
     chosen = [files[i] for i in _evenly(len(files))]
     return np.stack([read_pixels(path, model, shape) for path in chosen])
@@ -121,8 +113,5 @@ def _of_data(model: keras.Model, address: str, shape: tuple[int, int, int]) -> n
 
 
 def _check_pixels(model: keras.Model, data: object) -> None:
-    if not takes_pixels(model):
-        raise ValueError(
-            f"{data} has pixels in [0, 255], and without a layer 'preprocessing' it is not known "
-            f"what the model {model.name!r} expects; pass representative_data as an array of it."
-        )
+    remedy = "pass representative_data as an array of it"
+    require_preprocessing(model, f"{data} has pixels in [0, 255]", remedy)

@@ -9,12 +9,12 @@ import keras
 import numpy as np
 
 from hub_export import kaggle
-from hub_export.archive import SUFFIX, write_archive
+from hub_export.archive import MODEL_FILE, SUFFIX, write_archive
 from hub_export.facts import Facts, facts_of
 from hub_export.files import beside
 from hub_export.model_card import model_card
 from hub_export.parts import features_of, is_classifier
-from hub_export.saved_model import MARKER, write_saved_model
+from hub_export.saved_model import write_saved_model
 from hub_export.verification import Verification, export_verified
 
 CLASSIFICATION, FEATURE_VECTOR = "classification", "feature-vector"
@@ -106,7 +106,7 @@ def _write(
     data: np.ndarray | str | Path | None,
 ) -> Verification:
     write = partial(write_saved_model, model, labels=labels, metadata=facts.to_json())
-    return export_verified(write, model, folder, overwrite=False, marker=MARKER, data=data)
+    return export_verified(write, model, folder, overwrite=False, marker=MODEL_FILE, data=data)
 
 
 def _of_features(features: keras.Model, facts: Facts) -> Facts:

@@ -9,7 +9,7 @@ from PIL import Image
 from keras_mixers.classifier import image_shape, read_pixels
 from keras_mixers.preprocessing import resize_and_crop
 
-_ENDINGS = {".bmp", ".jpeg", ".jpg", ".png", ".webp"}
+ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 
 
 def pixels_for(model: keras.Model, data: np.ndarray | str | Path | None) -> np.ndarray:
@@ -23,6 +23,10 @@ def pixels_for(model: keras.Model, data: np.ndarray | str | Path | None) -> np.n
     Raises:
         FileNotFoundError: if there is no such folder, or no image in it.
         ValueError: if an image can't be read, or the pixels don't fit.
+
+    >>> import keras_mixers
+    >>> pixels_for(keras_mixers.ConvMixer(8, 1, input_shape=(32, 32, 3)), None).shape
+    (8, 32, 32, 3)
     """
     height, width, channels = image_shape(model)
     if data is None:
@@ -32,14 +36,28 @@ def pixels_for(model: keras.Model, data: np.ndarray | str | Path | None) -> np.n
     folder = Path(data)
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder of images {str(folder)!r}.")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ENDINGS)
+    files = image_files(folder)
     if not files:
         raise FileNotFoundError(
             f"There is no image in {str(folder)!r}; expected files that end in "
-            f"{', '.join(sorted(_ENDINGS))}."
+            f"{', '.join(ENDINGS)}."
         )
     read = [read_pixels(path, model, (height, width, channels)) for path in files]
     return np.stack(read)
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Return the images in a folder and in any folders below it, sorted."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
+
+
+def check_pixels(what: str, images: np.ndarray) -> None:
+    """Raise ValueError unless images, called `what`, hold pixels in [0, 255]."""
+    if not np.all((images >= 0) & (images <= 255)):
+        raise ValueError(
+            f"{what} must hold pixels in [0, 255]; received {images.min():.3g} to "
+            f"{images.max():.3g}."
+        )
 
 
 def _checked(pixels: np.ndarray, model: keras.Model) -> np.ndarray:
@@ -49,11 +67,7 @@ def _checked(pixels: np.ndarray, model: keras.Model) -> np.ndarray:
     )
     if not fits or len(pixels) == 0:
         raise ValueError(f"The images must have the shape {wanted}; received {pixels.shape}.")
-    if not np.all((pixels >= 0) & (pixels <= 255)):
-        raise ValueError(
-            f"The images must hold pixels in [0, 255]; received {pixels.min():.3g} to "
-            f"{pixels.max():.3g}."
-        )
+    check_pixels("The images", pixels)
     return pixels.astype("uint8")
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from hub_export.requirements import require_packages
-from hub_export.saved_model import require_tensorflow
+from hub_export.requirements import require_packages, require_tensorflow
 from hub_export.verification import Verification, export_verified
 from training.final_model import in_float32
 
@@ -56,13 +55,7 @@ def export_onnx(
 def write_onnx(model: keras.Model, path: Path) -> None:
     """Write what `export_onnx` writes, straight to `path`, without comparing it.
 
-    Args:
-        model: as for `export_onnx`.
-        path: the file to write.
-
-    Raises:
-        ImportError: if a package of the extra `onnx` is missing.
-        ValueError: if the model can't be converted; see `export_onnx`.
+    Args and errors are those of `export_onnx`.
     """
     require_packages("onnx", "onnx", "tf2onnx", "onnxruntime")
     require_tensorflow()

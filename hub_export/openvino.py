@@ -8,9 +8,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from hub_export.requirements import require_packages
+from hub_export.requirements import require_packages, require_tensorflow
 from hub_export.run import OPENVINO
-from hub_export.saved_model import require_tensorflow
 from hub_export.verification import Verification, export_verified
 from training.final_model import in_float32
 
@@ -56,13 +55,7 @@ def export_openvino(
 def write_openvino(model: keras.Model, folder: Path) -> None:
     """Write what `export_openvino` writes, straight to `folder`, without comparing it.
 
-    Args:
-        model: as for `export_openvino`.
-        folder: the folder to write.
-
-    Raises:
-        ImportError: if a package of the extra `openvino` is missing.
-        ValueError: if the model can't be converted; see `export_openvino`.
+    Args and errors are those of `export_openvino`.
     """
     require_packages("openvino", "openvino")
     require_tensorflow()

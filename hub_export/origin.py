@@ -7,14 +7,14 @@ from pathlib import Path
 import keras
 
 from hub_export.facts import Facts, facts_of
-from hub_export.parts import is_classifier
+from hub_export.requirements import require_classes
 from keras_mixers.classifier import load_network
 from keras_mixers.conversion import load_released
 from keras_mixers.labels import class_names, imagenet_names
 from keras_mixers.models.catalogue import list_models, model_info
 from keras_mixers.weights.sources import find_source, sources_of
 
-# What a run of training leaves in its folder.
+# What a run of training leaves in its folder: `training.run_folder` writes it under these names.
 MODEL_FILE, LABELS_FILE, RESULT_FILE = "model.keras", "labels.txt", "result.json"
 _IMAGENET = "ImageNet-1k"
 
@@ -73,7 +73,7 @@ def load_origin(
     if not file.is_file():
         if not is_run and path.name == name and not path.suffix:
             model_info(name)  # Its error offers near names.
-        wanted = "a .keras file, a folder with a file model.keras, or a variant's name"
+        wanted = f"a .keras file, a folder with a file {MODEL_FILE}, or a variant's name"
         raise FileNotFoundError(f"There is no model {str(file)!r}; expected {wanted}.")
     model = load_network(file)
     if labels is None and is_run and (path / LABELS_FILE).is_file():
@@ -110,8 +110,7 @@ def _released(variant: str) -> str:
 def _names(labels: str | Path | None, model: keras.Model) -> list[str] | None:
     if labels is None:
         return None
-    if not is_classifier(model):
-        raise ValueError(f"The model {model.name!r} has no classes; leave the labels out.")
+    require_classes(model, "labels")
     return class_names(labels, model.get_layer("head").units)
 
 

@@ -1,6 +1,10 @@
 """The parts of a model that exports hand out: logits and features, of the same weights."""
 
+from typing import Literal
+
 import keras
+
+Output = Literal["probabilities", "logits"]
 
 
 def without_softmax(model: keras.Model) -> keras.Model:
@@ -46,6 +50,20 @@ def to_probabilities(model: keras.Model, logits: keras.KerasTensor) -> keras.Ker
     if _has(model, "predictions"):
         return model.get_layer("predictions")(logits)
     return keras.ops.softmax(logits)
+
+
+def with_output(model: keras.Model, output: Output) -> keras.Model:
+    """Return a classifier that ends in its logits or in what `to_probabilities` makes of them.
+
+    >>> import keras_mixers
+    >>> model = keras_mixers.MLPMixer(8, 1, input_shape=(32, 32, 3), classes=5)
+    >>> [with_output(model, kind).layers[-1].name for kind in ("logits", "probabilities")]
+    ['head', 'predictions']
+    """
+    logits = without_softmax(model)
+    if output == "logits":
+        return logits
+    return keras.Model(model.input, to_probabilities(model, logits.output), name=model.name)
 
 
 def _has(model: keras.Model, name: str) -> bool:

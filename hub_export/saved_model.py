@@ -10,13 +10,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from hub_export.archive import MODEL_FILE as MARKER
 from hub_export.facts import facts_of
 from hub_export.parts import features_of, is_classifier, to_probabilities, without_softmax
+from hub_export.requirements import require_names, require_preprocessing, require_tensorflow
 from hub_export.reusable import call, reusable
 from hub_export.verification import Verification, export_verified
-from keras_mixers.labels import check_count
-
-MARKER = "saved_model.pb"
 
 
 def export_saved_model(
@@ -87,13 +86,11 @@ def write_saved_model(
         ValueError: if the model or the labels don't fit; see `export_saved_model`.
     """
     require_tensorflow()
-    _check_pixels(model)
+    remedy = "build it with include_preprocessing=True"
+    require_preprocessing(model, "The SavedModel takes pixels in [0, 1]", remedy)
     root_model = without_softmax(model)
     if labels is not None:
-        if not is_classifier(model):
-            raise ValueError(f"The model {model.name!r} has no classes; leave the labels out.")
-        check_count("The labels", labels, root_model.output.shape[-1])
-        _check_lines(labels)
+        require_names(model, labels)
     if metadata is None:
         metadata = facts_of(model, labels).to_json()
     images = tf.TensorSpec(root_model.inputs[0].shape, tf.float32, name="images")
@@ -105,30 +102,6 @@ def write_saved_model(
             root.labels = _asset(Path(assets, "labels.txt"), "".join(f"{n}\n" for n in labels))
         root.metadata = _asset(Path(assets, "metadata.json"), json.dumps(metadata, indent=2))
         tf.saved_model.save(root, str(folder), signatures=_signatures(model, images))
-
-
-def require_tensorflow() -> None:
-    """Raise ValueError unless Keras runs on TensorFlow, whose graphs are what is written."""
-    if keras.backend.backend() != "tensorflow":
-        raise ValueError(
-            "Exports need Keras to run on TensorFlow; received the backend "
-            f"{keras.backend.backend()!r}. Set KERAS_BACKEND=tensorflow and load the model again."
-        )
-
-
-def _check_pixels(model: keras.Model) -> None:
-    if "preprocessing" not in [layer.name for layer in model.layers]:
-        raise ValueError(
-            "The SavedModel takes pixels in [0, 1], and without a layer 'preprocessing' it is not "
-            f"known which the model {model.name!r} expects; build it with "
-            "include_preprocessing=True."
-        )
-
-
-def _check_lines(labels: Sequence[str]) -> None:
-    for label in labels:
-        if not label.strip() or len(label.splitlines()) > 1:
-            raise ValueError(f"A label must be one line of text; received {label!r}.")
 
 
 def _asset(path: Path, text: str) -> tf.saved_model.Asset:

@@ -7,30 +7,28 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from hub_export.calibration import calibration_images, takes_pixels
+from hub_export.calibration import calibration_images
 from hub_export.device import Quantize, for_devices
 from hub_export.files import check_target
-from hub_export.requirements import require_packages
-from hub_export.saved_model import require_tensorflow
+from hub_export.parts import Output, with_output
+from hub_export.requirements import require_classes, require_packages, require_tensorflow
 from hub_export.tflite_arguments import (
     InputShape,
-    Output,
+    Settings,
     check_choices,
     description_of,
     file_input_type,
     file_shape,
-    with_output,
 )
-from hub_export.tflite_convert import InputType, convert, refusal
+from hub_export.tflite_convert import INTEGERS, InputType, convert, refusal
 from hub_export.tflite_depthwise import with_float_depthwise
 from hub_export.tflite_file import custom_operators, float_tensors
 from hub_export.tflite_forms import with_integer_forms, with_softmax_performer
 from hub_export.tflite_metadata import with_metadata
 from hub_export.verification import Verification, export_verified
+from keras_mixers.classifier import DEFAULT_SIZE, takes_pixels
 from training.final_model import in_float32
 
-ANY_SIZE = 224  # Where a file takes any, the height and width of images that are run.
-_INTEGERS = ("int8", "int16x8")
 _COMPARED = 16
 
 
@@ -106,22 +104,12 @@ def export_tflite(
     """
     path = Path(path)
     check_target(path, overwrite)  # Before the conversion takes its time.
-    representative_data = _calibration(model, quantize, representative_data, input_shape)
-    if data is None and representative_data is not None and takes_pixels(model):
+    asked = Settings(quantize, batch, input_shape, input_type, output, labels, licence)
+    calibration = _calibration(model, asked, representative_data)
+    if data is None and calibration is not None and takes_pixels(model):
         # Others than those to come may lie out of the range of the integers.
-        data = representative_data[:: max(len(representative_data) // _COMPARED, 1)][:_COMPARED]
-    write = partial(
-        write_tflite,
-        model,
-        quantize=quantize,
-        representative_data=representative_data,
-        batch=batch,
-        input_shape=input_shape,
-        input_type=input_type,
-        output=output,
-        labels=labels,
-        licence=licence,
-    )
+        data = calibration[:: max(len(calibration) // _COMPARED, 1)][:_COMPARED]
+    write = partial(write_as_asked, model, asked, calibration)
     return export_verified(write, model, path, overwrite, data=data)
 
 
@@ -130,58 +118,61 @@ def write_tflite(
     path: Path,
     quantize: Quantize = "none",
     representative_data: np.ndarray | str | Path | None = None,
-    batch: int | None = 1,
     *,
     input_shape: InputShape | None = None,
-    input_type: InputType | None = None,
-    output: Output | None = None,
-    labels: Sequence[str] | None = None,
-    licence: str | None = None,
 ) -> None:
     """Write what `export_tflite` writes, straight to `path`, without comparing it.
 
-    Args: those of `export_tflite`.
+    Args and errors are those of `export_tflite`.
+    """
+    asked = Settings(quantize, input_shape=input_shape)
+    write_as_asked(model, asked, _calibration(model, asked, representative_data), path)
 
-    Raises:
-        ValueError: if the model can't be converted; see `export_tflite`.
+
+def write_as_asked(
+    model: keras.Model, asked: Settings, calibration: np.ndarray | None, path: Path
+) -> None:
+    """Write a TFLite file straight to `path`; `calibration` shows the ranges of its integers.
+
+    Errors are those of `export_tflite`.
     """
     require_tensorflow()
     require_packages("export", "ai_edge_litert")
-    check_choices(quantize, batch, output)
-    shape = file_shape(model, input_shape)
-    input_type = file_input_type(model, input_type, quantize)
-    network = with_output(model, output)
-    description = description_of(network, model, labels, licence)
-    calibration = _calibration(model, quantize, representative_data, input_shape)
+    check_choices(asked)
+    shape = file_shape(model, asked.input_shape)
+    input_type = file_input_type(model, asked.input_type, asked.quantize)
+    network = model
+    if asked.output is not None:
+        require_classes(model, "output")
+        network = with_output(model, asked.output)
+    description = description_of(network, model, asked.labels, asked.licence)
     content = convert(
-        _converted(network, quantize),
-        (batch, *shape),
-        output or "output_0",
-        quantize,
+        _converted(network, asked.quantize),
+        (asked.batch, *shape),
+        asked.output or "output_0",
+        asked.quantize,
         input_type,
         calibration,
     )
-    if quantize == "dynamic":
+    if asked.quantize == "dynamic":
         content = with_float_depthwise(content)
-    _check_content(content, model, quantize)
+    _check_content(content, model, asked.quantize)
     path.write_bytes(with_metadata(content, description))
 
 
 def _calibration(
-    model: keras.Model,
-    quantize: Quantize,
-    data: np.ndarray | str | Path | None,
-    input_shape: InputShape | None,
+    model: keras.Model, asked: Settings, data: np.ndarray | str | Path | None
 ) -> np.ndarray | None:
     """Return the images to run for the ranges of integers; None: no integers are asked for."""
-    if quantize not in _INTEGERS:
+    if asked.quantize not in INTEGERS:
         if data is not None:
             raise ValueError(
-                f"representative_data is for quantize='int8' and 'int16x8'; received {quantize!r}."
+                "representative_data is for quantize='int8' and 'int16x8'; received "
+                f"{asked.quantize!r}."
             )
         return None
-    height, width, channels = file_shape(model, input_shape)
-    size = (height or ANY_SIZE, width or ANY_SIZE, channels)
+    height, width, channels = file_shape(model, asked.input_shape)
+    size = (height or DEFAULT_SIZE, width or DEFAULT_SIZE, channels)
     return calibration_images(model, data, size)
 
 
@@ -198,7 +189,7 @@ def _converted(network: keras.Model, quantize: Quantize) -> keras.Model:
     network = for_devices(in_float32(network), quantize)
     if quantize == "none":
         return network
-    return with_integer_forms(network) if quantize in _INTEGERS else with_softmax_performer(network)
+    return with_integer_forms(network) if quantize in INTEGERS else with_softmax_performer(network)
 
 
 def _check_content(content: bytes, model: keras.Model, quantize: Quantize) -> None:

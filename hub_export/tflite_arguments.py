@@ -1,30 +1,44 @@
 """What a TFLite file is asked to be, checked against its model."""
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from dataclasses import dataclass
+from typing import get_args
 
 import keras
 
-from hub_export.calibration import takes_pixels
 from hub_export.device import Quantize
-from hub_export.parts import is_classifier, to_probabilities, without_softmax
+from hub_export.parts import Output, is_classifier
+from hub_export.requirements import require_names, require_preprocessing
 from hub_export.tflite_convert import InputType
 from hub_export.tflite_metadata import Description
-from keras_mixers.labels import check_count
+from keras_mixers.classifier import takes_pixels
 
-Output = Literal["probabilities", "logits"]
 InputShape = tuple[int | None, int | None, int]
 
 
-def check_choices(quantize: str, batch: int | None, output: str | None) -> None:
-    """Raise ValueError if one of these is none that there is."""
+@dataclass(frozen=True)
+class Settings:
+    """What a TFLite file is asked to be; `hub_export.tflite.export_tflite` says what each means."""
+
+    quantize: Quantize = "none"
+    batch: int | None = 1
+    input_shape: InputShape | None = None
+    input_type: InputType | None = None
+    output: Output | None = None
+    labels: Sequence[str] | None = None
+    licence: str | None = None
+
+
+def check_choices(asked: Settings) -> None:
+    """Raise ValueError if one of the choices is none that there is."""
     for name, value, known in (
-        ("quantize", quantize, get_args(Quantize)),
-        ("output", output, (*get_args(Output), None)),
+        ("quantize", asked.quantize, get_args(Quantize)),
+        ("output", asked.output, (*get_args(Output), None)),
     ):
         if value not in known:
             choices = ", ".join(map(repr, known))
             raise ValueError(f"{name} must be one of {choices}; received {value!r}.")
+    batch = asked.batch
     if batch is not None and (not isinstance(batch, int) or batch < 1):
         raise ValueError(f"batch must be a positive integer, or None for any; received {batch!r}.")
 
@@ -56,43 +70,22 @@ def file_input_type(model: keras.Model, asked: InputType | None, quantize: Quant
         raise ValueError(f"input_type must be 'float32' or 'uint8'; received {asked!r}.")
     if asked == "uint8" and quantize == "int16x8":
         raise ValueError("TFLite reads no uint8 in an int16x8 file; leave input_type out.")
-    if asked == "uint8" and not takes_pixels(model):
-        raise ValueError(
-            "uint8 images are pixels in [0, 255], and without a layer 'preprocessing' it is not "
-            f"known which the model {model.name!r} expects; pass input_type='float32'."
-        )
+    if asked == "uint8":
+        remedy = "pass input_type='float32'"
+        require_preprocessing(model, "uint8 images are pixels in [0, 255]", remedy)
     if asked is not None:
         return asked
     return "uint8" if quantize == "int8" and takes_pixels(model) else "float32"
-
-
-def with_output(model: keras.Model, output: Output | None) -> keras.Model:
-    """Return the model that ends in what was asked for."""
-    if output is None:
-        return model
-    if not is_classifier(model):
-        raise ValueError(f"The model {model.name!r} has no classes; leave the output out.")
-    logits = without_softmax(model)
-    if output == "logits":
-        return logits
-    scores = to_probabilities(model, logits.output)
-    return keras.Model(model.input, scores, name=model.name)
 
 
 def description_of(
     network: keras.Model, model: keras.Model, labels: Sequence[str] | None, licence: str | None
 ) -> Description:
     """Return what the metadata say of a file of `network`, made of `model`."""
-    if not is_classifier(model):
-        if labels is not None:
-            raise ValueError(f"The model {model.name!r} has no classes; leave the labels out.")
-        output = "features"
-    else:
-        output = "logits" if network.layers[-1].name == "head" else "probabilities"
     if labels is not None:
-        check_count("The labels", labels, network.output.shape[-1])
-        for label in labels:
-            if not label.strip() or len(label.splitlines()) > 1:
-                raise ValueError(f"A label must be one line of text; received {label!r}.")
+        require_names(model, labels)
+    output = "features"
+    if is_classifier(model):
+        output = "logits" if network.layers[-1].name == "head" else "probabilities"
     text = f"Gives the {output} of an image."
     return Description(model.name, text, output, labels, takes_pixels(model), licence)

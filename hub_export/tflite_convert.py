@@ -14,7 +14,7 @@ from tensorflow.lite.python.convert_phase import ConverterError
 from hub_export.device import Quantize
 
 InputType = Literal["float32", "uint8"]
-_INTEGERS = {
+INTEGERS = {
     "int8": tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
     "int16x8": tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
 }
@@ -61,7 +61,7 @@ def convert(
         if calibration is not None:
             batches = _batches(calibration, shape[0] or 1, cast)
             converter.representative_dataset = lambda: ([batch] for batch in batches)
-            converter.target_spec.supported_ops = [_INTEGERS[quantize]]
+            converter.target_spec.supported_ops = [INTEGERS[quantize]]
         if quantize == "int8" and input_type == "uint8":
             converter.inference_input_type = converter.inference_output_type = tf.uint8
         try:
@@ -100,6 +100,8 @@ def _reason(error: Exception) -> str:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Hide what the converter prints, past Python's logging, of its own workings."""
+    # `keras_mixers.console.quiet_start` does the same, but only until TensorFlow is loaded, and it
+    # belongs to the command line, which libraries don't import.
     stderr = os.dup(2)
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)

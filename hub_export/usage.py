@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from hub_export.facts import Facts
-
-# Where a network takes any size.
-SIDE = 224
+from keras_mixers.classifier import DEFAULT_SIZE
 
 
 def usage(facts: Facts, handles: Sequence[str], archives: Mapping[str, str]) -> str:
@@ -29,6 +27,7 @@ def usage(facts: Facts, handles: Sequence[str], archives: Mapping[str, str]) -> 
         "Inference with Keras 3": _tfsm(first),
         "TensorFlow 2.15 and tensorflow-addons": _addons(features, pool),
         "TensorFlow Serving": _serving(first),
+        "TFLite, ONNX and OpenVINO": _other_runtimes(facts),
     }
     if archives:
         sections["From the web"] = _web(next(iter(archives)))
@@ -47,7 +46,7 @@ def _pooling(package: str, layer: str) -> str:
 
 def _image(facts: Facts) -> str:
     height, width, channels = facts.input_shape
-    size = f"({height or SIDE}, {width or SIDE})"
+    sides = f"{height or DEFAULT_SIZE}, {width or DEFAULT_SIZE}"
     options = ""
     if facts.crop is not None:
         options = f", crop={facts.crop:g}, interpolation={facts.interpolation!r}"
@@ -55,14 +54,14 @@ def _image(facts: Facts) -> str:
         return _python(f"""
 import numpy as np
 
-images = np.zeros((1, {height or SIDE}, {width or SIDE}, {channels}), "float32")  # yours
+images = np.zeros((1, {sides}, {channels}), "float32")  # yours
 """)
     return _python(f"""
 import numpy as np
 from keras_mixers.preprocessing import load_image, resize_and_crop
 
 photo = load_image("photo.jpg", channels={channels})
-pixels = resize_and_crop(photo, {size}{options})
+pixels = resize_and_crop(photo, ({sides}){options})
 images = np.float32(pixels[np.newaxis]) / 255
 """)
 
@@ -156,6 +155,28 @@ import json
 
 body = json.dumps({"signature_name": "serving_default", "instances": images.tolist()})
 """)
+    )
+
+
+def _other_runtimes(facts: Facts) -> str:
+    height, width, _ = facts.input_shape
+    size = "" if height and width else f" --size {height or width or DEFAULT_SIZE}"
+    return (
+        "They are written from what this was exported from, here `MODEL`: a `.keras` file, a "
+        "run's folder, or a variant with `--weights`.\n\n"
+        f"```sh\nkeras-mixers export tflite MODEL model.tflite{size}\n"
+        "keras-mixers export onnx MODEL model.onnx\n"
+        "keras-mixers export openvino MODEL model-openvino\n```\n\n"
+        "Unlike the handles here, these files take pixels in [0, 255]. Their input is `images`, "
+        "float32, their output `output_0`: what the model itself gives.\n\n"
+        + _python("""
+from ai_edge_litert.interpreter import Interpreter
+
+runner = Interpreter("model.tflite").get_signature_runner()
+outputs = runner(images=255 * images)["output_0"]
+""")
+        + "\n\nA TFLite file takes one image at a time, unless `--batch` says otherwise; with "
+        "`--quantize` it is smaller."
     )
 
 

@@ -1,6 +1,5 @@
 """The door that every export goes through: loaded in a new process, run, compared."""
 
-import hashlib
 import subprocess
 import sys
 import tarfile
@@ -13,9 +12,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from hub_export.archive import MODEL_FILE, SUFFIX, sha256_of
+from hub_export.checks import Accepted, check
 from hub_export.checks import Check as Check
 from hub_export.checks import Verification as Verification
-from hub_export.checks import check
 from hub_export.files import beside
 from hub_export.images import pixels_for
 from hub_export.parts import features_of, is_classifier, to_probabilities, without_softmax
@@ -25,8 +25,6 @@ from hub_export.tflite_verification import ACCEPTED, OUTPUTS, describe, of_outpu
 # Largest difference, as a share of the largest expected number, by the precision a model computes
 # in. Half precision: five times the distance of two numbers, of 11 bits or of 8.
 TOLERANCES = {"float32": 1e-5, "float16": 5 * 2**-10, "bfloat16": 5 * 2**-7}
-
-SAVED_MODEL = "saved_model.pb"
 
 
 def verify(
@@ -58,24 +56,23 @@ def verify(
     """
     path = Path(path)
     with opened(path) as export:
-        least_cosine, tolerance = -1.0, TOLERANCES[_precision(model)]
+        accepted = Accepted(TOLERANCES[_precision(model)])
         if is_tflite := export.suffix == ".tflite":
             quantize, shape = describe(export)
             model = of_shape(model, shape)
-            accepted = ACCEPTED[quantize]
-            least_cosine = accepted.cosine
-            tolerance = max(tolerance, accepted.difference)
+            tolerance = max(accepted.difference, ACCEPTED[quantize].difference)
+            accepted = ACCEPTED[quantize]._replace(difference=tolerance)
         pixels = pixels_for(model, data)
         found = _run(export, path, pixels)
         if is_tflite:
             model = of_output(model, found)
-        is_saved_model = (export / SAVED_MODEL).is_file()
+        is_saved_model = (export / MODEL_FILE).is_file()
         if is_saved_model and "serving_default:logits" not in found:
             model = features_of(model)
         expected = _expected(model, pixels, is_saved_model, found)
     scores = {name for name in expected if is_classifier(model) and "feature" not in name}
     checks = [
-        check(name, found.get(name), value, tolerance, least_cosine, name in scores)
+        check(name, found.get(name), value, accepted, name in scores)
         for name, value in expected.items()
     ]
     return Verification(path.name, len(pixels), tuple(checks))
@@ -118,7 +115,7 @@ def opened(path: Path) -> Iterator[Path]:
     is_file = path.suffix in (".tflite", ".onnx") and path.is_file()
     if is_file or (path / OPENVINO).is_file():
         yield path
-    elif path.name.endswith(".tar.gz") and path.is_file():
+    elif path.name.endswith(SUFFIX) and path.is_file():
         with tempfile.TemporaryDirectory() as folder:
             _unpack(path, Path(folder))
             yield _saved_model(Path(folder), path)
@@ -127,20 +124,19 @@ def opened(path: Path) -> Iterator[Path]:
 
 
 def _saved_model(folder: Path, named: Path) -> Path:
-    if (folder / SAVED_MODEL).is_file():
+    if (folder / MODEL_FILE).is_file():
         return folder
     raise ValueError(
-        f"{named} is no export; expected a folder with a file {SAVED_MODEL!r}, such a folder as "
-        f".tar.gz, a .tflite or .onnx file, or a folder with a file {OPENVINO!r}."
+        f"{named} is no export; expected a folder with a file {MODEL_FILE!r}, such a folder as "
+        f"{SUFFIX}, a .tflite or .onnx file, or a folder with a file {OPENVINO!r}."
     )
 
 
 def _unpack(archive: Path, folder: Path) -> None:
     noted = archive.with_name(f"{archive.name}.sha256")
     if noted.is_file():
-        with archive.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if noted.read_text(encoding="utf-8").split(maxsplit=1)[:1] != [digest]:
+        digest = noted.read_text(encoding="utf-8").split(maxsplit=1)[:1]
+        if digest != [sha256_of(archive)]:
             raise ValueError(f"{archive} is damaged: its sha256 is not the one in {noted.name}.")
     try:
         with tarfile.open(archive) as tar:

@@ -11,7 +11,7 @@ from keras_mixers.models.catalogue import list_models, model_info
 from keras_mixers.models.variant import Preprocessing
 from keras_mixers.preprocessing import ImageError, load_image, resize_and_crop
 
-_DEFAULT_SIZE = 224
+DEFAULT_SIZE = 224  # Height and width where a model takes any.
 
 
 def load_classifier(path: str | Path) -> keras.Model:
@@ -66,12 +66,21 @@ def load_network(path: str | Path) -> keras.Model:
     inputs, outputs = (getattr(model, name, None) or [] for name in ("inputs", "outputs"))
     if len(outputs) != 1 or [len(tensor.shape) for tensor in inputs] != [4]:
         raise ValueError(f"{path} does not map images (B, H, W, C) to one output.")
-    if all(layer.name != "preprocessing" for layer in model.layers):
+    if not takes_pixels(model):
         raise ValueError(
             f"{path} has no layer 'preprocessing', so what it expects of pixels is not known; "
             "build it with include_preprocessing=True."
         )
     return model
+
+
+def takes_pixels(model: keras.Model) -> bool:
+    """Tell whether a model takes pixels in [0, 255], which its first layer normalises.
+
+    >>> takes_pixels(keras_mixers.ConvMixer(8, 1, include_preprocessing=False))
+    False
+    """
+    return any(layer.name == "preprocessing" for layer in model.layers)
 
 
 def image_shape(model: keras.Model, size: int | None = None) -> tuple[int, int, int]:
@@ -90,7 +99,7 @@ def image_shape(model: keras.Model, size: int | None = None) -> tuple[int, int, 
     height, width, channels = model.inputs[0].shape[1:]
     if size is not None and None not in (height, width):
         raise ValueError(f"The model takes images of {height} x {width} only; leave the size out.")
-    size = _DEFAULT_SIZE if size is None else size
+    size = DEFAULT_SIZE if size is None else size
     return height or size, width or size, channels
 
 

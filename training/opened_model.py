@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
+from keras_mixers.classifier import DEFAULT_SIZE
 from training.data import Data, DataError, Split, evaluation_batches, open_data
 
 Run = Callable[[np.ndarray], np.ndarray]
-_DEFAULT_SIZE = 224
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class OpenedModel:
             raise ValueError(
                 f"{self.path} takes images of {height} x {width} only; leave the size out."
             )
-        size = _DEFAULT_SIZE if size is None else size
+        size = DEFAULT_SIZE if size is None else size
         return height or size, width or size
 
     def data(self, address: str, data_dir: str | Path | None = None) -> Data:

@@ -12,15 +12,18 @@ from typing import Any
 import keras
 
 from hub_export.files import beside
+from hub_export.origin import LABELS_FILE as LABELS
+from hub_export.origin import MODEL_FILE as MODEL
+from hub_export.origin import RESULT_FILE as RESULT
 from training.checkpoint import load_state, save_state
 from training.devices import ONE_DEVICE, Devices
 from training.environment import environment
 from training.recipe import Recipe
 from training.typed import RecipeError
 
-RECIPE, ENVIRONMENT, RESULT = "recipe.json", "environment.json", "result.json"
+RECIPE, ENVIRONMENT = "recipe.json", "environment.json"
 LOG, TENSORBOARD, CURVES, SAMPLES = "log.csv", "tensorboard", "curves.png", "samples.png"
-MODEL, LABELS, CHECKPOINT = "model.keras", "labels.txt", "checkpoint.npz"
+CHECKPOINT = "checkpoint.npz"
 _NAMES = (RECIPE, ENVIRONMENT, RESULT, LOG, CURVES, SAMPLES, MODEL, LABELS, CHECKPOINT)
 
 

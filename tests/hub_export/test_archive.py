@@ -1,10 +1,6 @@
 import hashlib
-import http.server
 import subprocess
 import tarfile
-import threading
-from functools import partial
-from http import HTTPStatus
 
 import numpy as np
 import pytest
@@ -14,6 +10,7 @@ from hub_export.archive import write_archive
 from hub_export.parts import without_softmax
 from hub_export.saved_model import write_saved_model
 from tests.hub_export.test_saved_model import conv_mixer, images, perturb  # noqa: F401
+from tests.weights.file_server import serve
 
 
 @pytest.fixture(scope="module")
@@ -45,31 +42,17 @@ def test_same_files_give_the_same_bytes_and_the_checksum_holds(exported, tmp_pat
     assert digests[0] == digests[1]
 
 
-class _Handler(http.server.SimpleHTTPRequestHandler):
-    def do_GET(self):
-        self.server.requests.append(self.path)
-        super().do_GET()
-
-    def log_request(self, code: HTTPStatus | str = "-", size: int | str = "-") -> None:
-        pass
-
-
 def test_archive_is_loaded_over_http_once(exported, images, tmp_path, monkeypatch):  # noqa: F811
     model, path = exported
-    (tmp_path / "served").mkdir()
-    write_archive(path, tmp_path / "served" / "model.tar.gz")
+    write_archive(path, tmp_path / "model.tar.gz")
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
-    handler = partial(_Handler, directory=tmp_path / "served")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.requests = []
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_address[1]}/model.tar.gz"
+    name = "model.tar.gz?tf-hub-format=compressed"
+    with serve({name: (tmp_path / "model.tar.gz").read_bytes()}) as server:
         for _ in range(2):
-            logits = tensorflow_hub.load(address)(images)
+            logits = tensorflow_hub.load(f"{server.url}/model.tar.gz")(images)
             expected = without_softmax(model)(255 * images)
             np.testing.assert_allclose(logits, expected, atol=1e-5)
-        server.shutdown()
-    assert server.requests == ["/model.tar.gz?tf-hub-format=compressed"]
+    assert server.requests == [name]
 
 
 def test_what_hub_would_not_unpack_is_refused(exported, tmp_path):

@@ -1,13 +1,10 @@
 import re
 import subprocess
-import threading
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import keras
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 import keras_mixers
@@ -16,7 +13,11 @@ from hub_export.facts import facts_of
 from hub_export.model_card import model_card
 from hub_export.parts import features_of
 from hub_export.saved_model import write_saved_model
+from hub_export.tflite import write_tflite
+from hub_export.verification import Verification
+from tests.command_line import run
 from tests.hub_export.test_saved_model import conv_mixer
+from tests.weights.file_server import serve
 
 HANDLES = ("classification", "feature-vector")
 OLD_STACK = "TensorFlow 2.15 and tensorflow-addons"
@@ -36,28 +37,10 @@ def examples(card):
     return {title: code for title, code in found.items() if code}
 
 
-@contextmanager
-def served(folder):
-    """Serve a folder on the loopback; yields its address and the requests that came in."""
-    requests = []
-
-    class Handler(SimpleHTTPRequestHandler):
-        def log_request(self, *arguments):
-            requests.append(self.path)
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder)) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", requests
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def test_every_example_runs_where_the_handles_are(tmp_path, monkeypatch):
     model = conv_mixer()
     write_saved_model(model, tmp_path / "classification")
+    write_tflite(model, tmp_path / "model.tflite")
     write_saved_model(features_of(model), tmp_path / "feature-vector")
     digests = {
         f"{handle}.tar.gz": write_archive(tmp_path / handle, tmp_path / f"{handle}.tar.gz")
@@ -76,12 +59,13 @@ def test_every_example_runs_where_the_handles_are(tmp_path, monkeypatch):
     compile(codes.pop(OLD_STACK), OLD_STACK, "exec")  # Runs in its own stack: make test-old-stack.
     namespace = {}
     results = {}
-    with served(tmp_path) as (address, requests):
+    files = {f"{name}?tf-hub-format=compressed": (tmp_path / name).read_bytes() for name in digests}
+    with serve(files) as server:
         for title, code in codes.items():
-            code = code.replace("https://example.org", address)
+            code = code.replace("https://example.org", server.url)
             exec(compile(code, title, "exec"), namespace)
             results[title] = dict(namespace)
-    assert len(requests) == 1
+    assert len(server.requests) == 1
     images = results["An image"]["images"]
     assert (images.shape, images.dtype) == ((1, 32, 32, 3), np.float32)
     assert 0 <= images.min() < images.max() <= 1
@@ -90,6 +74,8 @@ def test_every_example_runs_where_the_handles_are(tmp_path, monkeypatch):
     np.testing.assert_allclose(keras.ops.softmax(logits), probabilities, atol=1e-6)
     inferred = results["Inference with Keras 3"]["outputs"]
     np.testing.assert_allclose(inferred["probabilities"], probabilities, atol=1e-6)
+    outputs = results["TFLite, ONNX and OpenVINO"]["outputs"]
+    np.testing.assert_allclose(outputs, probabilities, atol=1e-6)
     fetched = results["From the web"]["model"](images)
     np.testing.assert_allclose(fetched, logits, atol=1e-6)
     for stack in ("Fine-tuning with Keras 2 (tf_keras)", "Fine-tuning with Keras 3"):
@@ -186,3 +172,25 @@ def test_example_pools_maps_and_tokens(model, tmp_path, monkeypatch):
         namespace = {"images": images, "np": np}
         exec(found[stack], namespace)
         assert namespace["network"](images).shape == (2, 3)
+
+
+@pytest.mark.parametrize("side", [32, None])
+def test_commands_for_other_runtimes_are_those_of_the_command_line(side, tmp_path, monkeypatch):
+    written = []
+
+    def export(model, path, *arguments):
+        written.append(path.name)
+        return Verification(path.name, 8, ())
+
+    for name in ("onnx", "openvino"):  # Their packages are not among those of the everyday tests.
+        monkeypatch.setattr(f"hub_export.{name}.export_{name}", export)
+    monkeypatch.chdir(tmp_path)
+    model = conv_mixer(input_shape=(side, side, 3))
+    model.save("mine.keras")
+    text = card_of(model)["TFLite, ONNX and OpenVINO"]
+    for command in re.findall(r"^keras-mixers (.+)$", text, re.MULTILINE):
+        result = run(*command.replace("MODEL", "mine.keras").split())
+        assert result.exit_code == 0, result.output
+    assert written == ["model.onnx", "model-openvino"]
+    images = Interpreter("model.tflite").get_input_details()[0]
+    assert images["shape"].tolist() == [1, side or 224, side or 224, 3]

@@ -9,7 +9,8 @@ from ai_edge_litert.interpreter import Interpreter
 import keras_mixers
 from hub_export import tflite
 from hub_export.run import load
-from hub_export.tflite import export_tflite, write_tflite
+from hub_export.tflite import export_tflite, write_as_asked, write_tflite
+from hub_export.tflite_arguments import Settings
 from hub_export.tflite_file import custom_operators
 from tests.hub_export.test_saved_model import MODELS, SHAPE, conv_mixer, perturb
 
@@ -93,7 +94,7 @@ def test_uint8_images_are_pixels(quantize, tmp_path):
     perturb(model)
     paths = {kind: tmp_path / f"{kind}.tflite" for kind in ("uint8", "float32")}
     for kind, path in paths.items():
-        write_tflite(model, path, quantize, input_type=kind)
+        write_as_asked(model, Settings(quantize, input_type=kind), None, path)
         (entry,) = Interpreter(str(path)).get_input_details()
         assert entry["dtype"] == np.dtype(kind)
     pixels = np.random.default_rng(0).integers(0, 256, (2, *SHAPE), "uint8")

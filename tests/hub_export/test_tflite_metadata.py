@@ -8,7 +8,8 @@ from ai_edge_litert.interpreter import Interpreter
 from flatbuffers.number_types import Float32Flags, Int8Flags, Uint8Flags
 from tensorflow.lite.python import schema_py_generated as schema
 
-from hub_export.tflite import write_tflite
+from hub_export.tflite import write_as_asked, write_tflite
+from hub_export.tflite_arguments import Settings
 from tests.hub_export.test_saved_model import SHAPE, conv_mixer
 
 LABELS = ["cat", "dog", "Häher", "a b", "fish"]
@@ -58,7 +59,8 @@ def metadata_of(content):
 @pytest.fixture(scope="module")
 def content(tmp_path_factory):
     path = tmp_path_factory.mktemp("files") / "model.tflite"
-    write_tflite(conv_mixer(name="net"), path, labels=LABELS, licence="MIT")
+    asked = Settings(labels=LABELS, licence="MIT")
+    write_as_asked(conv_mixer(name="net"), asked, None, path)
     return path.read_bytes()
 
 

@@ -7,7 +7,8 @@ import keras_mixers
 from hub_export import tflite
 from hub_export.calibration import LEAST
 from hub_export.run import load
-from hub_export.tflite import export_tflite, write_tflite
+from hub_export.tflite import export_tflite, write_as_asked, write_tflite
+from hub_export.tflite_arguments import Settings
 from hub_export.tflite_file import custom_operators, float_tensors, quantization_of
 from hub_export.verification import verify
 from keras_mixers.layers import LayerNorm
@@ -67,7 +68,7 @@ def test_int8_holds_no_float(family, images, tmp_path):
     model = MODELS[family]()
     perturb(model)
     path = tmp_path / "model.tflite"
-    write_tflite(model, path, "int8", images, output="logits")
+    write_as_asked(model, Settings("int8", output="logits"), images, path)
     interpreter = Interpreter(str(path))
     assert {tensor["dtype"] for tensor in interpreter.get_tensor_details()} <= {
         np.int8,
@@ -185,6 +186,19 @@ def test_files_of_another_model_are_found_out(quantize, images, tmp_path):
     assert "a.tflite is not the model: output_0" in verification.fault
 
 
+def test_files_of_another_model_are_found_out_where_all_scores_are_alike(images, tmp_path):
+    model, other = MODELS["T2TViT"](), MODELS["T2TViT"]()
+    perturb(model)
+    other.set_weights(model.get_weights())
+    for weight in other.get_layer("head").weights:
+        weight.assign(keras.ops.flip(weight, axis=-1))  # The classes in another order.
+    write_tflite(other, tmp_path / "a.tflite", "int8", images)
+    verification = verify(tmp_path / "a.tflite", model, images)
+    assert verification.checks[0].cosine > 0.98
+    assert "output_0 finds other classes likeliest" in verification.fault
+    assert verify(tmp_path / "a.tflite", other, images).passed
+
+
 def test_layers_that_stay_floating_are_refused(images, tmp_path):
     inputs = keras.Input(SHAPE)
     outputs = keras.layers.LayerNormalization(name="stock")(inputs)
@@ -206,6 +220,7 @@ def test_uint8_images_of_int16x8_are_refused(images, tmp_path):
 
 def test_same_model_gives_the_same_bytes(images, tmp_path):
     model = keras_mixers.MLPMixer(8, 1, input_shape=SHAPE, classes=5)
+    asked = Settings("int8", labels=list("vwxyz"))
     for name in "ab":
-        write_tflite(model, tmp_path / name, "int8", images, labels=list("vwxyz"))
+        write_as_asked(model, asked, images, tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()

@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from hub_export.tflite_file import custom_operators
+
 
 def run_tflite(model: keras.Model, images: np.ndarray, folder: Path) -> np.ndarray:
     """Convert for one image at a time, with builtin operators alone."""
@@ -31,34 +33,30 @@ def run_tflite(model: keras.Model, images: np.ndarray, folder: Path) -> np.ndarr
     )
 
 
-def custom_operators(content: bytes) -> list[str]:
-    """Return the names of the operators in a TFLite file that its runtime does not bring."""
-    from tensorflow.lite.python import schema_py_generated as schema
-
-    file = schema.Model.GetRootAs(content)
-    codes = [file.OperatorCodes(i) for i in range(file.OperatorCodesLength())]
-    return [
-        str(code.CustomCode())
-        for code in codes
-        if code.CustomCode() or code.BuiltinCode() == schema.BuiltinOperator.CUSTOM
-    ]
-
-
 def run_onnx(model: keras.Model, images: np.ndarray, folder: Path) -> np.ndarray:
-    import onnxruntime
-
     path = folder / "model.onnx"
     model.export(str(path), format="onnx", verbose=False)
+    return onnx_output(path, images)
+
+
+def onnx_output(path: Path, images: np.ndarray) -> np.ndarray:
+    """Return what an ONNX file of one input gives for images (B, H, W, C)."""
+    import onnxruntime
+
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (name,) = (value.name for value in session.get_inputs())
     return session.run(None, {name: images})[0]
 
 
 def run_openvino(model: keras.Model, images: np.ndarray, folder: Path) -> np.ndarray:
+    model.export(str(folder / "model.xml"), format="openvino", verbose=False)
+    return openvino_output(folder, images)
+
+
+def openvino_output(folder: Path, images: np.ndarray) -> np.ndarray:
+    """Return what the OpenVINO network in a folder gives for images (B, H, W, C)."""
     import openvino
 
-    path = folder / "model.xml"
-    model.export(str(path), format="openvino", verbose=False)
     # Left to itself, OpenVINO computes in bfloat16 where the processor can.
-    compiled = openvino.compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    return compiled(images)[0]
+    options = {"INFERENCE_PRECISION_HINT": "f32"}
+    return openvino.compile_model(str(folder / "model.xml"), "CPU", options)(images)[0]

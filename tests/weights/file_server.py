@@ -55,9 +55,11 @@ def serve(files: dict[str, bytes]) -> Iterator[FileServer]:
     with FileServer(files) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def _head(handler: BaseHTTPRequestHandler, length: int | None) -> None:
