@@ -20,8 +20,8 @@ lint: .venv-dev/installed
 test-backends: .venv-backends/installed  ## The same numbers on TensorFlow, JAX and torch
 	.venv-backends/$(PYTEST) -m backends
 
-test-distributed: .venv-dev/installed  ## Several replicas equal one; runs that are killed go on
-	.venv-dev/$(PYTEST) -m distributed
+test-distributed: .venv-dev/installed  ## Several replicas and workers equal one device; runs that are killed go on
+	.venv-dev/$(PYTEST) -m distributed -rP
 
 test-slow: .venv-dev/installed  ## What TFLite's integers keep of the accuracy
 	.venv-dev/$(PYTEST) -m slow -n 2 --dist loadfile

@@ -4,6 +4,7 @@ import subprocess
 import pytest
 
 from tests.training.runs import tiny
+from training.devices import Devices
 from training.environment import command_line, environment, git_state
 from training.run_folder import RunFolder, RunFolderError, check_folder, run_folder
 
@@ -45,6 +46,19 @@ def test_a_place_that_is_taken(tmp_path):
     assert check_folder(tmp_path / "done", tiny(epochs=3))
     (run / "recipe.json").write_text("{")
     assert message_of(run, tiny()) == f"'{run}' holds a run whose recipe.json can't be read{end}"
+
+
+def test_devices_are_remembered(tmp_path):
+    with run_folder(tmp_path / "run", tiny()) as folder:
+        folder.write_start(tiny(), ["a", "b"], Devices("mirrored", "averaged"), replicas=2)
+    found = json.loads((tmp_path / "run" / "environment.json").read_text())["devices"]
+    assert found == {
+        "strategy": "mirrored",
+        "batch_norm": "averaged",
+        "steps_per_execution": 1,
+        "wait": 300,
+        "replicas": 2,
+    }
 
 
 def test_what_a_crash_left_is_no_run_and_goes(tmp_path):

@@ -53,7 +53,7 @@ def printed(output):
 
 def check_recipes(found):
     assert found.pop("layers left synchronised") == 0
-    assert len(found) == 23
+    assert len(found) == 24
     for name, difference in found.items():
         assert difference <= 1e-6, name
 
@@ -214,3 +214,14 @@ def test_a_tpu_that_is_not_there():
 def test_numbers_of_devices(name):
     with pytest.raises(RecipeError, match=f"Devices.{name} must be at least 1; received 0"):
         Devices(**{name: 0})
+
+
+@pytest.mark.distributed
+def test_the_table_of_keras_own_fit():
+    """It fails where ours is further than 1e-6 from one device."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.stock_fit"], capture_output=True, text=True, cwd=ROOT
+    )
+    print(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 12
