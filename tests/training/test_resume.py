@@ -15,6 +15,7 @@ import pytest
 from keras_mixers.classifier import load_classifier
 from tests.training.runs import tiny
 from training import checkpoint
+from training.augment import Augmentation
 from training.checkpoint import CheckpointFileError, Checkpoints, load_state, save_state
 from training.run_folder import RunFolderError
 from training.train import train
@@ -95,6 +96,21 @@ def test_float16_goes_on_with_its_loss_scale(monkeypatch, tmp_path):
     train(recipe, tmp_path / "whole", quiet=True)
     with monkeypatch.context() as patch:
         crash_after(patch, 2)
+        with pytest.raises(Crash):
+            train(recipe, tmp_path / "run", quiet=True)
+    train(recipe, tmp_path / "run", quiet=True)
+    for one, other in zip(weights(tmp_path / "run"), weights(tmp_path / "whole"), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.distributed
+def test_with_keras_cv_all_but_its_draws_goes_on(monkeypatch, tmp_path):
+    """Its layers are called, and have nothing to draw: a rate of 1 mirrors every image."""
+    mirrored = Augmentation(policy="keras_cv", crop="none", flip=1.0)
+    recipe = stochastic(augmentation=mirrored)
+    train(recipe, tmp_path / "whole", quiet=True)
+    with monkeypatch.context() as patch:
+        crash_after(patch, STEPS + 2)
         with pytest.raises(Crash):
             train(recipe, tmp_path / "run", quiet=True)
     train(recipe, tmp_path / "run", quiet=True)
