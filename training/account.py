@@ -38,9 +38,8 @@ def one_line_errors(
         if isinstance(error, SystemExit):
             console.print("Terminated; what is done is saved, and the same command goes on.")
         terminated = any(getattr(callback, "terminated", False) for callback in callbacks)
-        if isinstance(error, tf.errors.OpError) and terminated:
-            # The first of several workers has saved the run, and ended.
-            raise SystemExit(TERMINATED) from None
+        if isinstance(error, tf.errors.OpError) and terminated and not cluster.is_first:
+            raise SystemExit(TERMINATED) from None  # The first worker has saved the run, and ended.
         if isinstance(error, _LOST) and cluster.size > 1:
             raise TrainingError(
                 "Another worker has ended, or can't be reached; start the same command on all "

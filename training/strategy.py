@@ -37,14 +37,14 @@ def open_strategy(
     >>> open_strategy(Devices("one"), find_recipe("convmixer_digits")).num_replicas_in_sync
     1
     """
-    strategy = _open(devices, cluster)
-    replicas = strategy.num_replicas_in_sync
     if recipe.mix_slices % cluster.size:
         raise RecipeError(
             f"Recipe.mix_slices must be a multiple of the {cluster.size} workers, each of which "
             f"mixes its own images; received {recipe.mix_slices}; --mix-slices {cluster.size} "
             "gives the same weights on any of these."
         )
+    strategy = _open(devices, cluster)
+    replicas = strategy.num_replicas_in_sync
     if recipe.batch_size % (replicas * recipe.accumulate):
         parts = "" if recipe.accumulate == 1 else f", times the {recipe.accumulate} to accumulate"
         raise RecipeError(
