@@ -105,7 +105,8 @@ class TrainModel(BuiltModel):
 
     def _average_statistics(self) -> None:
         replica = tf.distribute.get_replica_context()
-        values = [tf.convert_to_tensor(statistic) for statistic in self._averaged]
+        # A copy, which has a device; what a variable is read as may have none.
+        values = [tf.identity(statistic.value) for statistic in self._averaged]
         if values:
             values = replica.all_reduce(tf.distribute.ReduceOp.MEAN, values)
         for statistic, value in zip(self._averaged, values, strict=True):
