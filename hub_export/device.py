@@ -6,7 +6,9 @@ from typing import Literal
 import keras
 from keras import ops
 
+from hub_export.blocked_split import BlockedSoftSplit
 from keras_mixers.layers.conv_mixer_block import ConvMixerBlock
+from keras_mixers.layers.soft_split import SoftSplit
 
 Quantize = Literal["none", "float16", "dynamic", "int8", "int16x8"]
 
@@ -21,8 +23,9 @@ def for_devices(model: keras.Model, quantize: Quantize = "none") -> keras.Model:
     """Return a model of the same weights and outputs, in the form that is fast as a TFLite file.
 
     The depthwise convolutions of `ConvMixerBlock` with kernels above 5 x 5 become sums of smaller
-    ones, which "dynamic" needs in floats: see `with_float_depthwise`. All else already has the form
-    that stays integer and wastes nothing: see `LayerNorm`, `gelu` and `SoftSplit`.
+    ones, which "dynamic" needs in floats: see `with_float_depthwise`. `SoftSplit` cuts without
+    strides. All else already has the form that stays integer and wastes nothing: see `LayerNorm`
+    and `gelu`.
 
     Args:
         model: functional, of the layers of `keras_mixers`. Its weights are copied.
@@ -43,20 +46,22 @@ def for_devices(model: keras.Model, quantize: Quantize = "none") -> keras.Model:
     Reference: `xnn_init_f32_dwconv_config` in https://github.com/google/XNNPACK.
     """
     # TFLite's own kernels compute int16x8; their time is that of the positions, in tiles or not.
-    if quantize == "int16x8" or not any(_is_large(layer) for layer in model.layers):
+    if quantize == "int16x8" or not any(_faster(layer) for layer in model.layers):
         return model
     rewritten = keras.models.clone_model(model, clone_function=_copy)
     rewritten.set_weights(model.get_weights())
     return rewritten
 
 
-def _is_large(layer: keras.layers.Layer) -> bool:
-    return isinstance(layer, ConvMixerBlock) and layer.kernel_size > _LARGEST
+def _faster(layer: keras.layers.Layer) -> type[keras.layers.Layer] | None:
+    """Return the class to rewrite a layer to, of the same arguments and weights."""
+    if isinstance(layer, ConvMixerBlock) and layer.kernel_size > _LARGEST:
+        return TiledConvMixerBlock
+    return BlockedSoftSplit if type(layer) is SoftSplit else None
 
 
 def _copy(layer: keras.layers.Layer) -> keras.layers.Layer:
-    kind = TiledConvMixerBlock if _is_large(layer) else type(layer)
-    return kind.from_config(layer.get_config())
+    return (_faster(layer) or type(layer)).from_config(layer.get_config())
 
 
 class TiledConvMixerBlock(ConvMixerBlock):

@@ -25,6 +25,7 @@ from hub_export.tflite_depthwise import with_float_depthwise
 from hub_export.tflite_file import custom_operators, float_tensors
 from hub_export.tflite_forms import with_integer_forms, with_softmax_performer
 from hub_export.tflite_metadata import with_metadata
+from hub_export.tflite_products import with_centred_factors
 from hub_export.verification import Verification, export_verified
 from keras_mixers.classifier import DEFAULT_SIZE, takes_pixels
 from training.final_model import in_float32
@@ -156,6 +157,8 @@ def write_as_asked(
     )
     if asked.quantize == "dynamic":
         content = with_float_depthwise(content)
+    elif asked.quantize == "int8":
+        content = with_centred_factors(content)
     _check_content(content, model, asked.quantize)
     path.write_bytes(with_metadata(content, description))
 

@@ -1,12 +1,15 @@
 """The command that times TFLite files beside Keras: its figures, and how it fails."""
 
+import math
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import keras_mixers
 from benchmarks.tflite import Result, report, table
+from benchmarks.tflite_ceiling import NAME, products
 
 SLOW = Result("mixer_s16", "dynamic", 0.9999, 18_000_000, [30.0, 20.0, 10.0], [4.0, 5.0, 5.0])
 
@@ -40,3 +43,11 @@ def test_misuse_is_told_in_one_line(arguments, message):
     assert run.returncode == 2
     assert run.stderr.startswith(message)
     assert run.stderr.count("\n") == 1
+
+
+def test_the_ceiling_has_the_products_of_the_network():
+    def kernels(model):
+        return [w.shape for w in model.weights if w.path.endswith("kernel")]
+
+    stem, *wanted = kernels(keras_mixers.create_model(NAME, include_top=False))
+    assert kernels(products()) == [(math.prod(stem[:3]), stem[3]), *wanted]
