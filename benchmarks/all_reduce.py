@@ -12,6 +12,7 @@ from statistics import median
 
 import tensorflow as tf
 
+from benchmarks.two_replicas import logical_cpus
 from keras_mixers.models.catalogue import model_info
 
 NETWORKS = ("t2t_vit_14", "convmixer_768_32", "convmixer_1536_20", "mixer_b16")
@@ -24,10 +25,7 @@ ROUNDS = 9
 
 def measure(replicas: int) -> float:
     """Return the seconds that adding up the numbers takes; the median of some rounds."""
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(
-        cpu, [tf.config.LogicalDeviceConfiguration()] * replicas
-    )
+    logical_cpus(replicas)
     strategy = tf.distribute.MirroredStrategy([f"/cpu:{i}" for i in range(replicas)])
     # Different ones, or TensorFlow would add up one for all.
     parts = [tf.random.uniform([1_000_000]) for _ in range(MEASURED // 1_000_000)]

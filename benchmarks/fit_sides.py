@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.two_replicas import furthest
 from keras_mixers import ConvMixer, MLPMixer
 from training.devices import Devices
 from training.execution import WholeEpochs
@@ -111,11 +112,6 @@ def fit(
             callbacks=[*callbacks, *ours],
         )
     return [variable.numpy() for variable in model.trainable_variables]
-
-
-def furthest(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> float:
-    """Return the largest difference between two lists of arrays; NaN if either has one."""
-    return float(max(np.abs(a - b).max() for a, b in zip(one, other, strict=True)))
 
 
 def difference(

@@ -6,9 +6,6 @@ reach with the same batches, after two epochs of three steps.
 """
 
 import json
-import os
-import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -19,10 +16,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.fit_sides import STEPS, Setting, compiled, difference, fit, furthest
+from benchmarks.fit_sides import STEPS, Setting, compiled, difference, fit
+from benchmarks.two_replicas import furthest, logical_cpus, two_workers
 from training.checkpoint import Checkpoints, load_state, save_state
 from training.devices import Devices
 from training.strategy import shared
+from training.workers import read_cluster
 
 BOUND = 1e-6
 PLAIN = Setting("AdamW with decay")
@@ -85,24 +84,7 @@ def resumed(ours: bool) -> float:
 
 def workers(ours: bool) -> float | str:
     """Return how far two processes are from one device, or what they fail with."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
-    for each in sockets:
-        each.close()
-    processes = []
-    for index in range(2):
-        task = {"type": "worker", "index": index}
-        config = json.dumps({"cluster": {"worker": addresses}, "task": task})
-        command = [sys.executable, "-m", "benchmarks.stock_fit", "ours" if ours else "stock"]
-        processes.append(
-            subprocess.Popen(
-                command,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-                env={**os.environ, "TF_CONFIG": config},
-            )
-        )
+    processes = two_workers("benchmarks.stock_fit", "ours" if ours else "stock")
     found, _ = (process.communicate(timeout=300)[0] for process in processes)
     return json.loads(found.splitlines()[-1])
 
@@ -110,9 +92,8 @@ def workers(ours: bool) -> float | str:
 def worker(side: str) -> None:
     """Be one of two workers, and print what came out as JSON."""
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    index = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
     try:
-        found: float | str = difference(PLAIN, strategy, side == "ours", index)
+        found: float | str = difference(PLAIN, strategy, side == "ours", read_cluster().index)
     except Exception as error:
         found = type(error).__name__
     print(json.dumps(found))
@@ -134,8 +115,7 @@ def main() -> None:
     if len(sys.argv) > 1:
         worker(sys.argv[1])
         return
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    logical_cpus(2)
     two = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
     rows: list[tuple[str, Callable[[bool], float | str]]] = [
         (setting.name, lambda ours, setting=setting: difference(setting, two, ours))
@@ -144,16 +124,17 @@ def main() -> None:
     rows += [("two workers", workers), ("stopped in an epoch, and gone on", resumed)]
     print(f"| setting, Keras {keras.__version__}, TensorFlow {tf.__version__} | `fit` | ours |")
     print("|---|---:|---:|")
-    worst = 0.0
+    figures = []
     for name, measure in rows:
         (stock, _), (own, value) = (
             cell(lambda ours=ours, measure=measure: measure(ours)) for ours in (False, True)
         )
-        worst = max(worst, value)
+        figures.append(value)
         print(f"| {name} | {stock} | {own} |", flush=True)
     stock, own = (format(same_noise(two, ours), ".0%") for ours in (False, True))
     print(f"| dropout: units alike on both replicas | {stock} | {own} |")
-    if not worst <= BOUND:
+    if not all(value <= BOUND for value in figures):
+        worst = np.max(figures)
         sys.exit(f"Error: ours is {worst:.1e} from one device, expected at most {BOUND:.0e}.")
 
 

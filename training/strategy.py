@@ -145,16 +145,14 @@ def shared(
 
 def _spread_seeds(network: keras.Model, strategy: tf.distribute.Strategy) -> None:
     """Give each replica its own random seeds, made from those of the first one."""
-    for state in (variable for variable in network.variables if variable.name == _SEED):
-        ids = strategy.experimental_local_results(_replica_ids(strategy))
-        own = strategy.experimental_local_results(state.value)
-        for i, seed in zip(ids, own, strict=True):
+    states = [variable for variable in network.variables if variable.name == _SEED]
+    if not states:
+        return
+    here = strategy.experimental_local_results
+    ids = here(tf.function(lambda: strategy.run(_replica_id))())
+    for state in states:
+        for i, seed in zip(ids, here(state.value), strict=True):
             seed.assign_add(tf.cast(tf.stack([i * _NEXT_SEED, 0]), seed.dtype))
-
-
-@tf.function
-def _replica_ids(strategy: tf.distribute.Strategy) -> tf.Tensor:
-    return strategy.run(_replica_id)
 
 
 def _replica_id() -> tf.Tensor:
@@ -183,10 +181,8 @@ def from_first(values: Sequence[tf.Tensor], strategy: tf.distribute.Strategy) ->
 
     Args:
         values: numbers, of the same shapes and types on all workers.
-        strategy: of the run.
+        strategy: of several workers.
     """
-    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-        return list(values)
 
     def own_or_zero() -> list[tf.Tensor]:
         replica = tf.distribute.get_replica_context()

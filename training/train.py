@@ -30,7 +30,7 @@ from training.run_folder import (
     run_folder,
 )
 from training.train_model import TrainModel
-from training.workers import ALONE, read_cluster
+from training.workers import cluster_of
 
 
 def train(
@@ -69,7 +69,7 @@ def train(
     Example: `train(find_recipe("convmixer_digits"), "runs/digits").top1` is what
     `keras-mixers train convmixer_digits --run runs/digits` reaches.
     """
-    cluster = read_cluster() if devices.strategy == "multiworker" else ALONE
+    cluster = cluster_of(devices)
     if not cluster.is_first:
         run, quiet = None, True
     if run is not None:

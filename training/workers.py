@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from training.devices import Devices
 from training.typed import RecipeError
 
 _BETWEEN = 0.2  # Seconds from one attempt to the next.
@@ -71,6 +72,15 @@ def read_cluster() -> Cluster:
     except (ValueError, KeyError, TypeError, AttributeError):
         raise RecipeError(f"TF_CONFIG is {text!r}; {expected}") from None
     return Cluster(addresses, index)
+
+
+def cluster_of(devices: Devices) -> Cluster:
+    """Return the workers of a run; without several, this process alone.
+
+    Raises:
+        RecipeError: if there are to be several, and TF_CONFIG does not name them.
+    """
+    return read_cluster() if devices.strategy == "multiworker" else ALONE
 
 
 def meet(cluster: Cluster, wait: float) -> None:

@@ -7,48 +7,28 @@ two processes that TF_CONFIG names. It prints one JSON object: differences by na
 import json
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.two_replicas import furthest, logical_cpus
 from keras_mixers.classifier import load_classifier
-from tests.training.runs import PREPROCESSING, batch, network, tiny
+from tests.training.replica_settings import ADAMW, EPSILON, Setting, averaged, settings
+from tests.training.runs import batch, network, tiny
 from training import checkpoint
-from training.augment import Augmentation
 from training.callbacks import AverageWeights
 from training.checkpoint import Checkpoints
 from training.devices import Devices
 from training.losses import build_loss
 from training.optimizer import SGD, AdamW
 from training.precision import computing_in
-from training.recipe import ModelSpec, Optimizer, Recipe, WarmupCosine
 from training.strategy import hand_out, open_strategy, shared
 from training.train import train
 from training.train_model import TrainModel
-from training.workers import ALONE, read_cluster
-
-CONV_MIXER = ModelSpec(
-    "ConvMixer",
-    {"hidden_dim": 8, "depth": 2, "patch_size": 2, "kernel_size": 3},
-    (8, 8, 1),
-    preprocessing=PREPROCESSING,
-)
-EPSILON = 1e-3
-ADAMW = Optimizer("adamw", weight_decay=0.05, clip_norm=0.1, epsilon=EPSILON)
-
-
-def two_cpus():
-    """Let TensorFlow see two CPUs, before it has done anything."""
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-
-
-def furthest(one, other):
-    """Return the largest difference between two lists of arrays."""
-    return max(float(np.abs(a - b).max()) for a, b in zip(one, other, strict=True))
+from training.workers import cluster_of, read_cluster
 
 
 def noisy():
@@ -56,54 +36,6 @@ def noisy():
     spec = tiny().model
     arguments = {**spec.arguments, "drop_rate": 0.2}
     return tiny(ema=0.9, model=replace(spec, arguments=arguments, drop_path_rate=0.2))
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A recipe for two replicas, and the one that must give the same weights on one device."""
-
-    recipe: Recipe
-    alone: Recipe | None = None
-    steps_per_execution: int = 1
-    batch_norm: str = "synchronised"
-
-    def trained(self, strategy):
-        one = train(self.alone or self.recipe, quiet=True)
-        devices = Devices(strategy, self.batch_norm, self.steps_per_execution)
-        return one, train(self.recipe, quiet=True, devices=devices)
-
-
-def settings():
-    """Return what is trained on one device and on two replicas."""
-    plain = Augmentation(policy="reference", crop="pad", pad=1, flip=0.0)
-    mixed = replace(plain, mixup=0.5, cutmix=1.0)
-    mixer = tiny(optimizer=ADAMW, mix_slices=2)
-    # Adam multiplies the rounding of a gradient, as of a bias before a normalisation, by up to
-    # rate / epsilon, which is 10 at the other recipes' rate.
-    conv = replace(mixer, model=CONV_MIXER, schedule=WarmupCosine(peak=0.001))
-    return {
-        "sgd": Setting(
-            replace(mixer, optimizer=Optimizer("sgd", 1e-4), schedule=WarmupCosine(peak=0.05))
-        ),
-        "adamw, decay, clipped to 0.1": Setting(mixer),
-        "ema": Setting(replace(mixer, ema=0.9)),
-        "accumulate 4": Setting(replace(mixer, accumulate=4)),
-        "steps per execution 3": Setting(mixer, steps_per_execution=3),
-        "accumulate 4, steps per execution 3": Setting(
-            replace(mixer, accumulate=4), steps_per_execution=3
-        ),
-        "remat": Setting(replace(mixer, remat=True)),
-        "mixed images": Setting(replace(mixer, augmentation=mixed)),
-        "synchronised batch norm": Setting(conv),
-        "synchronised batch norm, steps per execution 3": Setting(conv, steps_per_execution=3),
-        "synchronised batch norm, remat": Setting(replace(conv, remat=True)),
-    }
-
-
-def averaged():
-    """Return a batch norm of each replica's own half, and of one device's halves."""
-    whole = tiny(optimizer=ADAMW, model=CONV_MIXER, mix_slices=2)
-    return Setting(whole, replace(whole, accumulate=2), batch_norm="averaged")
 
 
 def recipes(strategy):
@@ -166,13 +98,9 @@ def steps(model, images, labels, epochs=2, seen=None, **arguments):
 
 def both(strategy):
     """Return one device, and two replicas."""
-    return tf.distribute.get_strategy(), open_strategy(
-        Devices(strategy), tiny(mix_slices=2), cluster_of(strategy)
-    )
-
-
-def cluster_of(strategy):
-    return read_cluster() if strategy == "multiworker" else ALONE
+    devices = Devices(strategy)
+    two = open_strategy(devices, tiny(mix_slices=2), cluster_of(devices))
+    return tf.distribute.get_strategy(), two
 
 
 def uneven(strategy):
@@ -300,7 +228,7 @@ GROUPS = {
 if __name__ == "__main__":
     _, *names, strategy = sys.argv
     if strategy == "mirrored":
-        two_cpus()
+        logical_cpus(2)
     both(strategy)  # Before TensorFlow computes anything.
     found = {}
     for name in names:

@@ -13,10 +13,10 @@ from functools import cache
 import numpy as np
 import pytest
 
+from benchmarks.two_replicas import furthest, two_workers
 from keras_mixers.classifier import load_classifier
-from tests.training.replicas import furthest, noisy
+from tests.training.replicas import noisy
 from tests.training.test_strategy import ROOT
-from tests.training.test_workers import clustered
 
 # With the seconds that a run takes to start, and on a slower machine.
 PATIENCE = 120
@@ -30,7 +30,7 @@ def start(strategy, recipe, folder, **arguments):
     options = ["train", str(recipe), "--run", str(folder), "--quiet", "--strategy", strategy]
     options += ["--wait", str(WAIT)]
     if strategy == "multiworker":
-        return clustered("keras_mixers", *options)
+        return two_workers("keras_mixers", *options)
     module = "keras_mixers" if strategy == "one" else "tests.training.two_cpus"
     return [
         subprocess.Popen(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks.two_replicas import furthest
 from tests.training.runs import PREPROCESSING, tiny
 from training import strategy
 from training.command import parse
@@ -78,6 +79,13 @@ def check_noise(found):
     assert found["equal without seeds of their own"] == 1
     assert 0.2 < found["equal on both"] < 0.8
     assert 0.2 < found["equal in both steps"] < 0.8
+
+
+def test_no_nan_is_passed_over():
+    """What all the differences below are measured with."""
+    fine, broken = np.ones(2), np.array([1.0, np.nan])
+    assert furthest([fine, fine], [fine, fine + 1]) == 1
+    assert np.isnan(furthest([fine, fine], [fine, broken]))
 
 
 @pytest.mark.distributed

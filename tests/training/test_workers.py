@@ -1,52 +1,25 @@
 """Two processes on this machine train together."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
 import time
 
 import pytest
 
-from tests.training.test_strategy import ROOT, check_noise, check_recipes, check_steps, printed
+from benchmarks.two_replicas import free_ports, two_workers
+from tests.training.test_strategy import check_noise, check_recipes, check_steps, printed
 from training.recipes import find_recipe
 from training.typed import RecipeError
 from training.workers import Cluster, meet, read_cluster
-
-
-def free_ports(count):
-    """Return ports that nobody uses now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def tf_config(addresses, index, job="worker"):
     return json.dumps({"cluster": {job: addresses}, "task": {"type": job, "index": index}})
 
 
-def clustered(*arguments):
-    """Start the same command as both workers of a cluster."""
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    return [
-        subprocess.Popen(
-            [sys.executable, "-m", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, "TF_CONFIG": tf_config(addresses, index)},
-        )
-        for index in range(2)
-    ]
-
-
 def in_two_processes(*groups):
     """Return what groups of tests/training/replicas.py found in the first of two workers."""
-    processes = clustered("tests.training.replicas", *groups, "multiworker")
+    processes = two_workers("tests.training.replicas", *groups, "multiworker")
     try:
         outputs = [process.communicate(timeout=600) for process in processes]
     finally:

@@ -1,8 +1,8 @@
 """`python -m tests.training.two_cpus ...` is `keras-mixers ...` where TensorFlow sees two CPUs."""
 
+from benchmarks.two_replicas import logical_cpus
 from keras_mixers.cli import main
-from tests.training.replicas import two_cpus
 
 if __name__ == "__main__":
-    two_cpus()
+    logical_cpus(2)
     main()
