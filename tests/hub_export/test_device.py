@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import keras_mixers
-from hub_export.device import TiledConvMixerBlock, for_devices, tiled_depthwise
+from hub_export.device import NestedConvMixerBlock, TiledConvMixerBlock, for_devices
+from hub_export.split_depthwise import nested_depthwise, nested_parts, tiled_depthwise
 from keras_mixers.layers import ConvMixerBlock
 from tests.backends.compute import set_weights
 from tests.models.tiny import BUILDERS, SHAPE, build
@@ -43,19 +44,34 @@ def test_every_family_computes_the_same(name, mode):
 
 @pytest.mark.parametrize("mode", ["none", "float16", "dynamic", "int8"])
 @pytest.mark.parametrize("kernel_size", range(3, 10))
-def test_kernels_above_five_are_tiled_and_compute_the_same(kernel_size, mode):
+def test_kernels_above_five_are_split_and_compute_the_same(kernel_size, mode):
     model = conv_mixer(kernel_size)
     rewritten = for_devices(model, mode)
     blocks = [layer for layer in rewritten.layers if isinstance(layer, ConvMixerBlock)]
-    tiled = [isinstance(block, TiledConvMixerBlock) for block in blocks]
-    assert tiled == [kernel_size > 5] * 2
+    split = TiledConvMixerBlock if mode == "int8" else NestedConvMixerBlock
+    assert [type(block) for block in blocks] == [split if kernel_size > 5 else ConvMixerBlock] * 2
     assert_equal(model, rewritten, images_of())
 
 
 @pytest.mark.parametrize(("kernel_size", "mode"), [(5, "none"), (9, "int16x8")])
-def test_where_tiles_are_no_faster_the_model_is_kept(kernel_size, mode):
+def test_where_parts_are_no_faster_the_model_is_kept(kernel_size, mode):
     model = conv_mixer(kernel_size)
     assert for_devices(model, mode) is model
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class DoubledBlock(ConvMixerBlock):
+    """A block that computes something of its own."""
+
+    def call(self, inputs, training=False):
+        return 2 * super().call(inputs, training=training)
+
+
+def test_a_layer_of_another_class_stays_what_it_is():
+    model = keras.Sequential([keras.Input((8, 8, 4)), ConvMixerBlock(7), DoubledBlock(7)])
+    rewritten = for_devices(model)
+    assert [type(layer) for layer in rewritten.layers] == [NestedConvMixerBlock, DoubledBlock]
+    assert_equal(model, rewritten, images_of((8, 8, 4)))
 
 
 def test_layers_keep_names_and_weights_are_a_copy():
@@ -86,18 +102,25 @@ def test_a_model_of_any_size_stays_one_and_takes_one_patch():
         assert_equal(model, rewritten, images_of(shape))
 
 
+@pytest.mark.parametrize(("split", "least"), [(tiled_depthwise, 3), (nested_depthwise, 6)])
 @settings(max_examples=60, deadline=None)
-@given(
-    side=st.integers(3, 13),
-    height=st.integers(1, 14),
-    width=st.integers(1, 14),
-    seed=st.integers(0, 99),
-)
-def test_tiles_add_up_to_the_convolution(side, height, width, seed):
-    random = np.random.default_rng(seed)
+@given(data=st.data())
+def test_parts_add_up_to_the_convolution(split, least, data):
+    side = data.draw(st.integers(least, 13), "side")
+    height, width = (data.draw(st.integers(1, 14), name) for name in ("height", "width"))
+    random = np.random.default_rng(data.draw(st.integers(0, 99), "seed"))
     shapes = ((2, height, width, 3), (side, side, 3, 1), (3,))
     x, kernel, bias = (random.normal(size=shape).astype("float32") for shape in shapes)
     expected = np.asarray(keras.ops.depthwise_conv(x, kernel, padding="same") + bias)
-    found = np.asarray(tiled_depthwise(x, kernel, bias))
+    found = np.asarray(split(x, kernel, bias))
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() <= 1e-6 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("side", [6, 7, 9, 14])
+def test_of_nested_parts_only_the_middle_has_more_than_nine_positions(side):
+    """XNNPACK's depthwise code is for 3, 4, 9 and 25 positions."""
+    kernel = np.zeros((side, side))
+    sizes = [kernel[part].size for part in nested_parts(side)]
+    assert sizes[0] in (16, 25)
+    assert max(sizes[1:]) <= 9

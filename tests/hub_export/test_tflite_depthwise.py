@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from hub_export.tflite import export_tflite
 from hub_export.tflite_convert import convert
 from hub_export.tflite_depthwise import with_float_depthwise
 from keras_mixers import ConvMixer
@@ -26,6 +27,7 @@ def kernels(content, name):
     """Return the kernels of all operators of a name; no delegate stands in for them."""
     plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = Interpreter(model_content=content, experimental_op_resolver_type=plain)
+    interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], SHAPE)
     interpreter.allocate_tensors()
     named = [op for op in interpreter._get_ops_details() if op["op_name"] == name]
     return [interpreter.get_tensor(op["inputs"][1]) for op in named]
@@ -68,3 +70,23 @@ def test_other_files_are_left_as_they_are(model):
     images = np.ones((1, *SHAPE[1:]), "float32")
     found = logits(with_float_depthwise(content), images)
     np.testing.assert_array_equal(found, logits(content, images))
+
+
+@pytest.mark.parametrize(
+    ("quantize", "batch", "size"),
+    [("none", 1, 32), ("dynamic", 1, 32), ("int8", 1, 32), ("none", None, 32), ("none", 1, None)],
+)
+def test_large_kernels_become_small_ones_and_no_map_is_taken_apart(quantize, batch, size, tmp_path):
+    """XNNPACK has code for 25 positions; of unknown sizes the converter takes maps apart."""
+    shape = (size, size, 3)
+    large = ConvMixer(64, 1, 4, 9, input_shape=shape, classifier_activation=None)
+    set_weights(large, np.random.default_rng(0))
+    images = 255 * np.random.default_rng(1).random((16, 32, 32, 3), dtype="float32")
+    data = images if quantize == "int8" else None
+    path = tmp_path / "model.tflite"
+    assert export_tflite(large, path, quantize, data, batch, input_shape=shape).passed
+    content = path.read_bytes()
+    parts = [kernel[0, ..., 0].size for kernel in kernels(content, "DEPTHWISE_CONV_2D")]
+    assert max(parts) <= 25
+    assert sum(part for part in parts if part > 1) == 81  # A kernel of 1 is a BatchNorm of int8.
+    assert kernels(content, "SPACE_TO_BATCH_ND") == []
