@@ -96,10 +96,7 @@ def compare(name: str, rounds: int) -> list[Result]:
                 f"{TOLERANCE:.0e}; nothing was timed."
             )
         turns = [(ours, sides.KERAS), *((files, mode) for mode in modes)]
-        times: dict[str, list[float]] = {mode: [] for _, mode in turns}
-        for i in range(rounds):
-            for side, mode in turns if i % 2 == 0 else reversed(turns):
-                times[mode].append(1000 * side.submit(sides.seconds, mode).result())
+        times = sides.in_turns(turns, rounds)
         sizes = {mode: (folder / f"{mode}.tflite").stat().st_size for mode in modes}
     keras = times[sides.KERAS]
     return [

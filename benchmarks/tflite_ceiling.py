@@ -63,10 +63,7 @@ def main(rounds: Annotated[int, typer.Option(min=1, help="Turns of each side.")]
         ours.submit(write_products, folder).result()
         files.submit(sides.start_litert, MODES, THREADS, folder).result()
         turns = [(ours, sides.KERAS), *((files, mode) for mode in MODES)]
-        times: dict[str, list[float]] = {name: [] for _, name in turns}
-        for i in range(rounds):
-            for side, name in turns if i % 2 == 0 else reversed(turns):
-                times[name].append(1000 * side.submit(sides.seconds, name).result())
+        times = sides.in_turns(turns, rounds)
     keras = median(times[sides.KERAS])
     typer.echo(f"{NAME} in Keras: {keras:.1f} ms")
     for mode in MODES:

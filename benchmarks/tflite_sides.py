@@ -7,6 +7,7 @@ image; `seconds` then times that image in one mode, in the same process.
 import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ import numpy as np
 from benchmarks.comparison import random_images
 
 if TYPE_CHECKING:
+    import keras
+
     from hub_export.device import Quantize
 
 KERAS = "keras"
@@ -42,9 +45,7 @@ def start_keras(name: str, modes: "Sequence[Quantize]", threads: int, folder: Pa
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     keras.utils.set_random_seed(0)
     model = keras_mixers.create_model(name, classifier_activation=None)
-    # MLPMixer's head starts at 0: its logits would say nothing.
-    head = model.get_layer("head").kernel
-    head.assign(np.random.default_rng(0).normal(size=head.shape, scale=head.shape[0] ** -0.5))
+    _change_starting_weights(model)
     for mode in modes:
         data = pixels(16) if mode == "int8" else None
         write_tflite(model, folder / f"{mode}.tflite", mode, data)
@@ -52,6 +53,17 @@ def start_keras(name: str, modes: "Sequence[Quantize]", threads: int, folder: Pa
     forward = tf.function(lambda x: model(x, training=False), autograph=False)
     _modes[KERAS] = lambda: forward(image).numpy()
     return {KERAS: _modes[KERAS]()}
+
+
+def _change_starting_weights(model: "keras.Model") -> None:
+    """Change, in place, the zeros and ones, which the converter leaves out of a file."""
+    numbers = np.random.default_rng(0)
+    for weight in model.weights:
+        if len(weight.shape) == 1:
+            weight.assign_add(numbers.normal(size=weight.shape, scale=0.1))
+    # MLPMixer's starts at 0: its logits would say nothing.
+    head = model.get_layer("head").kernel
+    head.assign(numbers.normal(size=head.shape, scale=head.shape[0] ** -0.5))
 
 
 def start_litert(modes: Sequence[str], threads: int, folder: Path) -> Logits:
@@ -67,7 +79,7 @@ def _load(path: Path, threads: int) -> Callable[[], np.ndarray]:
     interpreter = Interpreter(str(path), num_threads=threads)
     interpreter.allocate_tensors()
     (entry,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
-    image = pixels(1).astype(entry["dtype"])
+    image = np.resize(pixels(1), entry["shape"]).astype(entry["dtype"])
     scale, zero = output["quantization"]
 
     def run() -> np.ndarray:
@@ -88,3 +100,12 @@ def seconds(mode: str) -> float:
         _modes[mode]()
         durations.append(time.perf_counter() - start)
     return median(durations)
+
+
+def in_turns(turns: Sequence[tuple[Executor, str]], rounds: int) -> dict[str, list[float]]:
+    """Return how long each mode takes on its side, in milliseconds, a figure a round."""
+    times: dict[str, list[float]] = {mode: [] for _, mode in turns}
+    for i in range(rounds):
+        for side, mode in turns if i % 2 == 0 else reversed(turns):
+            times[mode].append(1000 * side.submit(seconds, mode).result())
+    return times
