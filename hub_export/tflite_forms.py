@@ -9,6 +9,7 @@ import math
 import keras
 from keras import ops
 
+from keras_mixers.layers.class_token import ClassToken
 from keras_mixers.layers.layer_norm import LayerNorm
 from keras_mixers.layers.mixer_block import MixerBlock
 from keras_mixers.layers.token_performer import TokenPerformer
@@ -35,6 +36,7 @@ def with_integer_forms(model: keras.Model) -> keras.Model:
     forms: dict[type[keras.layers.Layer], type[keras.layers.Layer]] = {
         TokenPerformer: SoftmaxPerformer,
         keras.layers.BatchNormalization: ConvolvedBatchNorm,
+        ClassToken: RepeatedClassToken,
     }
     # MLP-Mixer's tokens do not differ so much: there a second step would only take its time.
     if not any(isinstance(layer, MixerBlock) for layer in model.layers):
@@ -96,6 +98,14 @@ class TwoStepLayerNorm(LayerNorm):
         return d * scale * self.gamma + self.beta
 
 
+class RepeatedClassToken(ClassToken):
+    """`ClassToken` without zeros like another tensor, for which TFLite has no integers."""
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        token = ops.tile(self.token, (ops.shape(inputs)[0], 1, 1))
+        return ops.concatenate([token, inputs], axis=1)
+
+
 class SoftmaxPerformer(TokenPerformer):
     """`TokenPerformer` whose exponentials are those of two normalised sums.
 
@@ -116,10 +126,10 @@ class SoftmaxPerformer(TokenPerformer):
         # Means, not sums: TFLite gives the sum of integers the range of what is summed.
         share = ops.mean(weight, axis=-1, keepdims=True)
         average = self._average(weight, share, value)
-        tokens = math.log(x.shape[1]) - math.log(self.features)
+        # All less the epsilon's logarithm: its own is 0 then, which integers can be padded with.
+        tokens = math.log(x.shape[1] / self.features / _PERFORMER_EPSILON)
         logits = self._exponent(query) + ops.transpose(top + ops.log(share) + tokens, (0, 2, 1))
-        rest = ops.zeros_like(logits[..., :1]) + math.log(_PERFORMER_EPSILON)
-        attention = ops.softmax(ops.concatenate([logits, rest], axis=-1), axis=-1)
+        attention = ops.softmax(ops.pad(logits, ((0, 0), (0, 0), (0, 1))), axis=-1)
         return ops.matmul(attention[..., : self.features], average), value
 
     def _average(

@@ -55,6 +55,19 @@ def test_other_families_can_be_quantised(family, quantize, images, tmp_path):
     assert verification.passed
 
 
+@pytest.mark.parametrize("quantize", INTEGERS)
+@pytest.mark.parametrize("family", MODELS)
+def test_integer_files_take_any_number_of_images(family, quantize, images, tmp_path):
+    model = MODELS[family]()
+    perturb(model)
+    path = tmp_path / "model.tflite"
+    assert export_tflite(model, path, quantize, images, batch=None).passed
+    assert details(path)[0]["shape_signature"][0] == -1
+    predict = load(path)
+    several, single = predict(images[:3]), predict(images[:1])
+    np.testing.assert_array_equal(several["output_0"][:1], single["output_0"])
+
+
 @pytest.mark.parametrize("quantize", MODES)
 def test_file_tells_how_it_is_quantised(quantize, images, tmp_path):
     model = keras_mixers.MLPMixer(32, 1, input_shape=SHAPE, classes=5)
