@@ -1,10 +1,10 @@
 # Python 3.11 or newer and make are all that a machine needs; each target builds its environment.
 PYTHON ?= python3
-# The newest that tensorflow-addons takes.
+# The newest that tensorflow-addons and tflite-support take.
 OLD_PYTHON ?= $(or $(shell command -v python3.11),$(PYTHON))
 PYTEST = bin/python -m pytest
 
-.PHONY: quickstart test lint test-backends test-distributed test-slow test-portable test-old-stack parity wheel benchmark clean
+.PHONY: quickstart test lint test-backends test-distributed test-slow test-portable test-old-stack test-metadata parity wheel benchmark clean
 
 quickstart: .venv/installed  ## Train, save, export and look at a small model, on real scans
 	.venv/bin/keras-mixers quickstart --overwrite
@@ -34,6 +34,11 @@ test-old-stack: .venv-dev/installed .venv-old-stack/installed  ## TensorFlow 2.1
 	.venv-dev/bin/python -m tests.old_stack.export build/old-stack
 	OLD_STACK_EXPORTS=build/old-stack .venv-old-stack/$(PYTEST) -c tests/old_stack/pytest.ini tests/old_stack/test_fine_tuning.py
 
+test-metadata: .venv-dev/installed .venv-tflite-support/installed  ## Google's tflite-support takes the TFLite files
+	rm -rf build/tflite-support
+	.venv-dev/bin/python -m tests.tflite_support.export build/tflite-support
+	TFLITE_FILES=build/tflite-support .venv-tflite-support/$(PYTEST) -c tests/tflite_support/pytest.ini tests/tflite_support/test_metadata.py
+
 parity: .venv-reference/installed  ## Every variant that timm has, at full size
 	.venv-reference/$(PYTEST) -m parity
 
@@ -60,7 +65,10 @@ benchmark: .venv-reference/installed  ## Inference beside timm, in one run
 	touch $@
 
 .venv-old-stack/installed: tests/old_stack/requirements.txt
-	@$(OLD_PYTHON) -c 'import sys; sys.version_info < (3, 12) or sys.exit("tensorflow-addons needs Python 3.9 to 3.11, received %d.%d; set OLD_PYTHON." % sys.version_info[:2])'
+.venv-tflite-support/installed: tests/tflite_support/requirements.txt
+
+.venv-old-stack/installed .venv-tflite-support/installed:
+	@$(OLD_PYTHON) -c 'import sys; sys.version_info < (3, 12) or sys.exit("$(@D) needs Python 3.9 to 3.11, received %d.%d; set OLD_PYTHON." % sys.version_info[:2])'
 	rm -rf $(@D)
 	$(OLD_PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet --requirement $<

@@ -1,0 +1,38 @@
+"""Writes small TFLite files, and what Google's reader must find in them.
+
+Usage, in the development environment: python -m tests.tflite_support.export FOLDER
+
+For each family FOLDER gets `NAME.tflite`, `NAME-int8.tflite`, and `NAME.npz` with pixels and what
+the Keras model makes of them.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from hub_export.tflite import write_as_asked
+from hub_export.tflite_arguments import Settings
+from tests.old_stack.export import MODELS, SHAPE, build
+
+LABELS = ("cat", "dog", "Häher", "a b", "fish")
+
+
+def main(folder: Path) -> None:
+    """Write the files of all families into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(1).integers(0, 256, (16, *SHAPE), "uint8")
+    images = pixels.astype("float32")
+    for name in MODELS:
+        model = build(name)
+        floats, integers = (Settings(q, labels=LABELS, licence="MIT") for q in ("none", "int8"))
+        write_as_asked(model, floats, None, folder / f"{name}.tflite")
+        write_as_asked(model, integers, images, folder / f"{name}-int8.tflite")
+        probabilities = np.asarray(model(images, training=False))
+        np.savez(folder / f"{name}.npz", pixels=pixels, probabilities=probabilities)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    main(parser.parse_args().folder)

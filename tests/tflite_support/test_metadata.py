@@ -1,0 +1,65 @@
+"""Google's own reader and Task Library take the TFLite files: labels, pixels, probabilities.
+
+They run on what `python -m tests.tflite_support.export FOLDER` wrote; the environment variable
+TFLITE_FILES names the folder. Nothing of this project is imported, and no TensorFlow: beside it
+tflite-support can't be loaded.
+"""
+
+import ctypes
+import json
+import os
+from pathlib import Path
+
+import libusb_package
+import numpy as np
+import pytest
+
+# tflite-support is linked to a library for USB, which machines need not have.
+ctypes.CDLL(str(libusb_package.get_library_path()), ctypes.RTLD_GLOBAL)
+from tflite_support import metadata  # noqa: E402
+from tflite_support.task import vision  # noqa: E402
+
+FOLDER = Path(os.environ["TFLITE_FILES"])
+LABELS = ["cat", "dog", "Häher", "a b", "fish"]
+
+
+@pytest.mark.parametrize("family", ["ConvMixer", "MLPMixer", "T2TViT"])
+@pytest.mark.parametrize("kind", ["", "-int8"])
+def test_the_reader_finds_labels_and_pixels(family, kind):
+    reader = metadata.MetadataDisplayer.with_model_file(str(FOLDER / f"{family}{kind}.tflite"))
+    assert reader.get_packed_associated_file_list() == ["labels.txt"]
+    assert reader.get_associated_file_buffer("labels.txt").decode().splitlines() == LABELS
+    content = json.loads(reader.get_metadata_json())
+    (graph,) = content["subgraph_metadata"]
+    (images,), (output,) = graph["input_tensor_metadata"], graph["output_tensor_metadata"]
+    assert (content["license"], images["name"], output["name"]) == (
+        "MIT",
+        "images",
+        "probabilities",
+    )
+    assert images["content"]["content_properties"] == {"color_space": "RGB"}
+    (unit,) = images["process_units"]
+    assert unit["options"] == {"mean": [0.0], "std": [1.0]}  # Pixels are taken as they are.
+    (labels,) = output["associated_files"]
+    assert labels["type"] == "TENSOR_AXIS_LABELS"
+
+
+@pytest.mark.parametrize(
+    ("file", "close"),
+    [
+        ("ConvMixer", 1e-5),
+        ("ConvMixer-int8", 0.01),
+        ("MLPMixer", 1e-5),
+        ("MLPMixer-int8", 0.01),
+        # The library's runtime is older than the logarithm of integers, which the int8 file has.
+        ("T2TViT", 1e-5),
+    ],
+)
+def test_the_task_library_gives_each_name_its_probability(file, close):
+    classifier = vision.ImageClassifier.create_from_file(str(FOLDER / f"{file}.tflite"))
+    wanted = np.load(FOLDER / f"{file.removesuffix('-int8')}.npz")
+    assert np.ptp(wanted["probabilities"], axis=0).max() > 2 * close  # They depend on the image.
+    for pixels, probabilities in zip(wanted["pixels"], wanted["probabilities"], strict=True):
+        (head,) = classifier.classify(vision.TensorImage.create_from_array(pixels)).classifications
+        found = {category.category_name: category.score for category in head.categories}
+        np.testing.assert_allclose([found[name] for name in LABELS], probabilities, atol=close)
