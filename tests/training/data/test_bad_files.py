@@ -110,7 +110,7 @@ def test_findings_are_kept_until_a_file_changes(tmp_path, monkeypatch, cache):
     assert not [path for path in tmp_path.rglob("*") if path.suffix not in ("", ".jpg")]
 
 
-@pytest.mark.parametrize("damage", [b"", b"no gzip", gzip.compress(b'{"version": 0}')])
+@pytest.mark.parametrize("damage", [b"", b"no gzip", gzip.compress(b'{"version": 0}', mtime=0)])
 def test_damaged_findings_are_found_again(tmp_path, cache, damage):
     fill(tmp_path, 2)
     open_data(f"folder:{tmp_path}")
