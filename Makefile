@@ -23,7 +23,7 @@ test-backends: .venv-backends/installed  ## The same numbers on TensorFlow, JAX 
 test-distributed: .venv-dev/installed  ## Several replicas and workers equal one device; runs that are killed go on
 	.venv-dev/$(PYTEST) -m distributed -rP
 
-test-slow: .venv-dev/installed  ## What TFLite's integers keep of the accuracy
+test-slow: .venv-dev/installed  ## Published recipes, the quick ones' accuracy, and what TFLite keeps of it
 	.venv-dev/$(PYTEST) -m slow -n 2 --dist loadfile
 
 test-portable: .venv-portable/installed  ## TFLite, ONNX and OpenVINO take the layers

@@ -87,7 +87,7 @@ def test_layer_gives_what_the_model_gives(written):
     )
 
 
-@pytest.mark.parametrize("part", [None, "features"])
+@pytest.mark.parametrize("part", [None, pytest.param("features", marks=pytest.mark.slow)])
 def test_layer_is_fine_tuned_in_a_sequential_model(written, part):
     _, path = written
     model = classifier(HubLayer(path, part=part))
@@ -156,7 +156,7 @@ def test_layer_is_frozen_and_unfrozen_after_construction(conv):
     assert len(model.trainable_weights) == 2 + len(conv[0].trainable_weights)
 
 
-@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("frozen", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_trained_weights_come_back_from_a_file(written, tmp_path, frozen):
     _, path = written
     model = classifier(HubLayer(path, part="features"))
@@ -194,6 +194,7 @@ def test_fine_tuned_model_is_exported_by_keras(conv, tmp_path):
     np.testing.assert_allclose(loaded.serve(IMAGES), model(IMAGES), atol=1e-6)
 
 
+@pytest.mark.distributed
 def test_layer_trains_under_a_mirrored_strategy(conv):
     # The two devices have to be there before TensorFlow starts, so it starts anew.
     script = """

@@ -243,7 +243,7 @@ def test_other_backends_are_refused(tmp_path, monkeypatch):
 
 def test_existing_target_is_refused_unless_overwritten(tmp_path, images):
     path = tmp_path / "model"
-    export_saved_model(conv_mixer(), path)
+    write_saved_model(conv_mixer(), path)
     (path / "old.txt").touch()
     model = conv_mixer()
     with pytest.raises(FileExistsError, match="exists; pass overwrite=True"):
@@ -271,7 +271,7 @@ def test_missing_parent_is_named(tmp_path):
 
 def test_failure_leaves_nothing_behind_and_the_old_export_whole(tmp_path, monkeypatch):
     path = tmp_path / "model"
-    export_saved_model(conv_mixer(), path)
+    write_saved_model(conv_mixer(), path)
     before = (path / saved_model.MARKER).read_bytes()
 
     def fill_the_disk(root, folder, signatures):

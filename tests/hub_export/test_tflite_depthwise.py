@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from hub_export.tflite import export_tflite
+from hub_export.tflite import write_as_asked
+from hub_export.tflite_arguments import Settings
 from hub_export.tflite_convert import convert
 from hub_export.tflite_depthwise import with_float_depthwise
 from keras_mixers import ConvMixer
@@ -84,7 +85,7 @@ def test_large_kernels_become_small_ones_and_no_map_is_taken_apart(quantize, bat
     images = 255 * np.random.default_rng(1).random((16, 32, 32, 3), dtype="float32")
     data = images if quantize == "int8" else None
     path = tmp_path / "model.tflite"
-    assert export_tflite(large, path, quantize, data, batch, input_shape=shape).passed
+    write_as_asked(large, Settings(quantize, batch, shape), data, path)
     content = path.read_bytes()
     parts = [kernel[0, ..., 0].size for kernel in kernels(content, "DEPTHWISE_CONV_2D")]
     assert max(parts) <= 25

@@ -98,7 +98,9 @@ def test_every_parameter_learns(name: str) -> None:
 
 
 @every_family
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "policy", [pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "mixed_float16"]
+)
 def test_mixed_precision_takes_a_finite_step(name: str, policy: str) -> None:
     keras.config.set_dtype_policy(policy)
     model = build(name)
@@ -125,30 +127,34 @@ def test_half_precision_agrees_with_float32(name: str) -> None:
     assert 0 < error < 0.1 * np.abs(expected).max()
 
 
-@every_family
-def test_saved_models_give_the_same_bits_in_another_process(name: str, tmp_path: Path) -> None:
-    model = build(name)
+def test_saved_models_give_the_same_bits_in_another_process(tmp_path: Path) -> None:
+    models = {name: build(name) for name in BUILDERS}
     images = _images(2, *SHAPE)
-    model.save(tmp_path / "model.keras")
-    model.save_weights(tmp_path / "model.weights.h5")
+    for name, model in models.items():
+        model.save(tmp_path / f"{name}.keras")
+        model.save_weights(tmp_path / f"{name}.weights.h5")
     np.savez(tmp_path / "images.npz", images=images)
-    code = f"""
+    code = """
 import numpy as np, keras, keras_mixers
-from tests.models.tiny import build
+from tests.models.tiny import BUILDERS, build
 images = np.load("images.npz")["images"]
-model = keras.models.load_model("model.keras", safe_mode=True)
-again = build({name!r})
-again.load_weights("model.weights.h5")
-outputs = {{"model": model.predict(images, verbose=0), "again": again.predict(images, verbose=0)}}
+outputs = {}
+for name in BUILDERS:
+    model = keras.models.load_model(f"{name}.keras", safe_mode=True)
+    again = build(name)
+    again.load_weights(f"{name}.weights.h5")
+    outputs[f"{name} model"] = model.predict(images, verbose=0)
+    outputs[f"{name} again"] = again.predict(images, verbose=0)
 np.savez("outputs.npz", **outputs)
 """
     root = str(Path(__file__).parents[2])
     environment = {**os.environ, "PYTHONPATH": root}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, env=environment)
-    expected = model.predict(images, verbose=0)
     outputs = np.load(tmp_path / "outputs.npz")
-    np.testing.assert_array_equal(outputs["model"], expected)
-    np.testing.assert_array_equal(outputs["again"], expected)
+    for name, model in models.items():
+        expected = model.predict(images, verbose=0)
+        np.testing.assert_array_equal(outputs[f"{name} model"], expected)
+        np.testing.assert_array_equal(outputs[f"{name} again"], expected)
 
 
 @every_family

@@ -7,13 +7,10 @@ import pytest
 from tests.command_line import run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "least"),
-    [
-        ("convmixer_digits", 0.985),
-        ("mixer_digits", 0.965),
-        pytest.param("t2t_vit_digits", 0.975, marks=pytest.mark.slow),
-    ],
+    [("convmixer_digits", 0.985), ("mixer_digits", 0.965), ("t2t_vit_digits", 0.975)],
 )
 def test_accuracy(recipe, least, tmp_path):
     result = run("train", recipe, "--run", tmp_path / "run", "--quiet")

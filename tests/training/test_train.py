@@ -42,6 +42,7 @@ def accuracy(recipe, model):
     return float(np.concatenate(right).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED.values())
 def test_published_recipes_run(name, monkeypatch, tmp_path):
     recipe = shrunk(RECIPES[name])
