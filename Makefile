@@ -16,6 +16,7 @@ lint: .venv-dev/installed
 	.venv-dev/bin/ruff check .
 	.venv-dev/bin/ruff format --check .
 	.venv-dev/bin/mypy
+	.venv-dev/bin/lint-imports
 
 test-backends: .venv-backends/installed  ## The same numbers on TensorFlow, JAX and torch
 	.venv-backends/$(PYTEST) -m backends

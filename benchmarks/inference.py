@@ -23,8 +23,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import sides
-from benchmarks.comparison import TOLERANCE, VARIANTS, difference
+from benchmarks import inference_sides as sides
+from benchmarks.timm_variants import TOLERANCE, VARIANTS, difference
 
 DEFAULT_MODELS = ["convmixer_1024_20_p14", "convmixer_768_32", "mixer_b16"]
 PACKAGES = ["keras-mixers", "keras", "tensorflow", "timm", "torch"]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from benchmarks.comparison import random_images
+from benchmarks.timm_variants import random_images
 
 _declared: list[torch.library.Library] = []
 

@@ -6,10 +6,10 @@ import re
 import tarfile
 from pathlib import Path
 
-from hub_export.files import beside, check_target
+from keras_mixers.atomic_files import check_writable, write_atomically
 
 SUFFIX = ".tar.gz"
-MODEL_FILE = "saved_model.pb"
+SAVED_MODEL_FILE = "saved_model.pb"
 # Kaggle's own files stand beside the model, and are no part of it.
 LEFT_OUT = frozenset({"model-metadata.json", "model-instance-metadata.json"})
 
@@ -50,19 +50,22 @@ def write_archive(folder: str | Path, path: str | Path, overwrite: bool = False)
     folder, path = Path(folder), Path(path)
     if not path.name.endswith(SUFFIX):
         raise ValueError(f"An archive's name must end in {SUFFIX}; received {str(path)!r}.")
-    if not (folder / MODEL_FILE).is_file():
+    if not (folder / SAVED_MODEL_FILE).is_file():
         raise ValueError(
-            f"{str(folder)!r} is no SavedModel: it has no file {MODEL_FILE!r}; give the folder "
-            "that holds one."
+            f"{str(folder)!r} is no SavedModel: it has no file {SAVED_MODEL_FILE!r}; give the "
+            "folder that holds one."
         )
     members = _members(folder)
     checksum = path.with_name(f"{path.name}.sha256")
     for target in (path, checksum):
-        check_target(target, overwrite)
+        check_writable(target, overwrite)
     before = checksum.read_bytes() if checksum.is_file() else None
     try:
         # The checksum takes its place first: an archive is never there without its own.
-        with beside(path, overwrite) as place, beside(checksum, overwrite) as checksum_place:
+        with (
+            write_atomically(path, overwrite) as place,
+            write_atomically(checksum, overwrite) as checksum_place,
+        ):
             _write(folder, members, place)
             digest = sha256_of(place)
             checksum_place.write_text(f"{digest}  {path.name}\n", encoding="ascii")

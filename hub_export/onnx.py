@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from hub_export.requirements import require_packages, require_tensorflow
-from hub_export.verification import Verification, export_verified
-from training.final_model import in_float32
+from hub_export.verification.verify import Verification, export_verified
+from keras_mixers.models.precision import in_float32
 
 OUTPUT = "output_0"
 

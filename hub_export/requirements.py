@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import keras
 
-from hub_export.parts import is_classifier
-from keras_mixers.classifier import takes_pixels
+from keras_mixers.inference import takes_pixels
 from keras_mixers.labels import check_count
+from keras_mixers.models.heads import is_classifier
 
 
 def require_packages(extra: str, *packages: str) -> None:

@@ -1,6 +1,6 @@
 """`python -m keras_mixers`, the same as `keras-mixers`."""
 
-from keras_mixers.cli import main
+from keras_mixers_cli.app import main
 
 if __name__ == "__main__":
     main()

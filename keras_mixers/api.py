@@ -1,5 +1,10 @@
 """The public names."""
 
+from keras_mixers.catalogue import list_models as list_models
+from keras_mixers.catalogue import model_info as model_info
+from keras_mixers.catalogue.preprocessing import Preprocessing as Preprocessing
+from keras_mixers.catalogue.source import Source as Source
+from keras_mixers.catalogue.variant import Variant as Variant
 from keras_mixers.labels import decode_predictions as decode_predictions
 from keras_mixers.layers import MLP as MLP
 from keras_mixers.layers import ClassToken as ClassToken
@@ -13,17 +18,12 @@ from keras_mixers.layers import SoftSplit as SoftSplit
 from keras_mixers.layers import TokenPerformer as TokenPerformer
 from keras_mixers.layers import TokenTransformer as TokenTransformer
 from keras_mixers.layers import TransformerBlock as TransformerBlock
-from keras_mixers.models.catalogue import list_models as list_models
-from keras_mixers.models.catalogue import model_info as model_info
 from keras_mixers.models.conv_mixer import ConvMixer as ConvMixer
-from keras_mixers.models.features import feature_model as feature_model
+from keras_mixers.models.feature_model import feature_model as feature_model
 from keras_mixers.models.mlp_mixer import MLPMixer as MLPMixer
 from keras_mixers.models.registry import create_model as create_model
 from keras_mixers.models.t2t_vit import T2TViT as T2TViT
-from keras_mixers.models.variant import Preprocessing as Preprocessing
-from keras_mixers.models.variant import Variant as Variant
+from keras_mixers.weights.by_name import download_weights as download_weights
 from keras_mixers.weights.errors import CheckpointError as CheckpointError
 from keras_mixers.weights.errors import DownloadError as DownloadError
 from keras_mixers.weights.load import load_checkpoint as load_checkpoint
-from keras_mixers.weights.released import download_weights as download_weights
-from keras_mixers.weights.sources import Source as Source

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import keras
 
-from hub_export.files import beside
-from keras_mixers.models.catalogue import model_info
+from keras_mixers.atomic_files import write_atomically
+from keras_mixers.catalogue import model_info
 from keras_mixers.models.registry import FAMILIES, create_model
-from keras_mixers.weights.checkpoint import read_checkpoint
 from keras_mixers.weights.errors import CheckpointError
 from keras_mixers.weights.identify import Identity, identify
+from keras_mixers.weights.read import read_checkpoint
 
 _ENDINGS = (".keras", ".weights.h5")
 
@@ -40,8 +40,8 @@ def convert(
     """
     if not out.name.endswith(_ENDINGS):
         raise ValueError(f"{out} must end in {' or '.join(_ENDINGS)}.")
-    with beside(out, overwrite) as place:
-        model, account = load_released(source, variant)
+    with write_atomically(out, overwrite) as place:
+        model, account = build_from_checkpoint(source, variant)
         if out.name.endswith(".keras"):
             model.save(place)
         else:
@@ -49,7 +49,7 @@ def convert(
     return model, account
 
 
-def load_released(source: str, variant: str | None = None) -> tuple[keras.Model, str]:
+def build_from_checkpoint(source: str, variant: str | None = None) -> tuple[keras.Model, str]:
     """Build the model of released weights.
 
     Args:
@@ -65,7 +65,7 @@ def load_released(source: str, variant: str | None = None) -> tuple[keras.Model,
 
     Example:
 
-    >>> load_released("mixer_b16:imagenet")  # doctest: +SKIP
+    >>> build_from_checkpoint("mixer_b16:imagenet")  # doctest: +SKIP
     """
     name, colon, weights = source.partition(":")
     if colon and not Path(source).exists():

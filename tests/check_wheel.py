@@ -13,7 +13,7 @@ import keras
 
 import keras_mixers
 
-EXPECTED = {"keras_mixers", "training", "hub_export"}
+EXPECTED = {"keras_mixers", "hub_export", "training", "keras_mixers_cli"}
 
 
 def main(wheel: str) -> None:

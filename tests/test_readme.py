@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import keras_mixers as km
-from keras_mixers.weights.sources import SOURCES
+from keras_mixers.catalogue.sources import SOURCES
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 

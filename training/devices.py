@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from training.typed import RecipeError, check_fields, offer
+from training.errors import RecipeError
+from training.typed_fields import check_fields, offer
 
 STRATEGIES = ("one", "mirrored", "multiworker", "tpu")
 

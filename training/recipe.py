@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from keras_mixers.models.catalogue import list_models
-from keras_mixers.models.variant import Argument, Preprocessing
+from keras_mixers.catalogue import list_models
+from keras_mixers.catalogue.preprocessing import Preprocessing
+from keras_mixers.catalogue.variant import Argument
 from training.augment.settings import Augmentation
-from training.typed import RecipeError, check_fields, from_dict, offer, to_dict
+from training.errors import RecipeError
+from training.typed_fields import check_fields, from_dict, offer, to_dict
 
 FAMILIES = ("ConvMixer", "MLPMixer", "T2TViT")
 

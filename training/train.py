@@ -8,29 +8,30 @@ import keras
 import tensorflow as tf
 from rich.console import Console
 
-from training.account import one_line_errors, say_result, say_start
+from keras_mixers.models.heads import with_probabilities
+from keras_mixers.models.precision import in_float32
+from keras_mixers.run_files import RESULT_FILE
 from training.data import Data
 from training.devices import ONE_DEVICE, Devices
-from training.final_model import in_float32, with_probabilities
-from training.fit import fit_run
-from training.inputs import training_batches, validation_batches
+from training.distributed.cluster import cluster_of
+from training.errors import RunFolderError
+from training.loop.batches import training_batches, validation_batches
+from training.loop.trainer import Trainer
 from training.losses import build_loss
-from training.pictures import save_curves, save_samples
 from training.recipe import Recipe
-from training.result import Result
-from training.run import Run, open_run
-from training.run_folder import (
-    CURVES,
-    LOG,
-    RESULT,
-    SAMPLES,
+from training.run.fit import fit_run
+from training.run.folder import (
+    CURVES_FILE,
+    LOG_FILE,
+    SAMPLES_FILE,
     RunFolder,
-    RunFolderError,
     check_folder,
     run_folder,
 )
-from training.train_model import TrainModel
-from training.workers import cluster_of
+from training.run.messages import one_line_errors, say_result, say_start
+from training.run.pictures import save_curves, save_samples
+from training.run.result import Result
+from training.run.setup import Run, open_run
 
 
 def train(
@@ -127,13 +128,13 @@ def _start(run: Run, folder: RunFolder, lines: Console) -> int:
     folder.trim_log(done // run.steps)
     # People look before they train.
     samples = training_batches(run.recipe, run.data)
-    save_samples(samples, run.data.class_names, folder.path / SAMPLES, overwrite=True)
+    save_samples(samples, run.data.class_names, folder.path / SAMPLES_FILE, overwrite=True)
     return done
 
 
 def _measure(recipe: Recipe, network: keras.Model, validation: tf.data.Dataset) -> dict[str, float]:
     """Measure a network in the precision that it is saved in."""
-    model = TrainModel(network)
+    model = Trainer(network)
     model.compile(loss=build_loss(recipe.loss, recipe.label_smoothing))
     measured = model.evaluate(validation, return_dict=True, verbose=0)
     return {f"val_{name}": value for name, value in measured.items()}
@@ -147,6 +148,6 @@ def _share(measured: float, data: Data) -> float:
 
 def _finish(folder: RunFolder, result: Result) -> None:
     """Write what came out; what says so comes last."""
-    save_curves(folder.path / LOG, folder.path / CURVES, overwrite=True)
+    save_curves(folder.path / LOG_FILE, folder.path / CURVES_FILE, overwrite=True)
     folder.write_model(result.network)
-    folder.write_json(RESULT, result.to_dict())
+    folder.write_json(RESULT_FILE, result.to_dict())

@@ -3,7 +3,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_mixers import checks
+from keras_mixers.argument_checks import check_known, check_rank
 from keras_mixers.layers.initializers import transformer_normal
 
 
@@ -26,8 +26,8 @@ class ClassToken(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        checks.rank("ClassToken", input_shape, "(B, N, C)")
-        channels = checks.known("ClassToken", "the channels", input_shape[-1])
+        check_rank("ClassToken", input_shape, "(B, N, C)")
+        channels = check_known("ClassToken", "the channels", input_shape[-1])
         self.token = self.add_weight(
             shape=(1, 1, channels), initializer=transformer_normal(), name="token"
         )

@@ -2,7 +2,7 @@ from typing import Any
 
 import keras
 
-from keras_mixers import checks
+from keras_mixers.argument_checks import check_channels_last, check_integer, check_known, check_rank
 from keras_mixers.layers.activations import Activation, get_activation, serialize_activation
 from keras_mixers.layers.initializers import fan_in_uniform
 
@@ -38,13 +38,13 @@ class ConvMixerBlock(keras.layers.Layer):
         self, kernel_size: int = 9, activation: Activation = "gelu", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        checks.channels_last()
-        self.kernel_size = checks.integer("kernel_size", kernel_size)
+        check_channels_last()
+        self.kernel_size = check_integer("kernel_size", kernel_size)
         self.activation = get_activation(activation)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        checks.rank("ConvMixerBlock", input_shape, "(B, H, W, C)")
-        channels = checks.known("ConvMixerBlock", "the channels", input_shape[-1])
+        check_rank("ConvMixerBlock", input_shape, "(B, H, W, C)")
+        channels = check_known("ConvMixerBlock", "the channels", input_shape[-1])
         shared = {"dtype": self.dtype_policy}
         # Never Conv2D(groups=channels): Keras sends that through XLA, 50 times slower on CPUs.
         self.depthwise = keras.layers.DepthwiseConv2D(

@@ -3,7 +3,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_mixers import checks
+from keras_mixers.argument_checks import check_rate
 
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
@@ -33,7 +33,7 @@ class DropPath(keras.layers.Layer):
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.rate = checks.rate("rate", rate)
+        self.rate = check_rate("rate", rate)
         self.seed = seed
         self.supports_masking = True
         if self.rate > 0:

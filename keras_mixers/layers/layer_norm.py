@@ -3,7 +3,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_mixers import checks
+from keras_mixers.argument_checks import check_known
 
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
@@ -34,7 +34,7 @@ class LayerNorm(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        channels = (checks.known("LayerNorm", "the last axis", input_shape[-1]),)
+        channels = (check_known("LayerNorm", "the last axis", input_shape[-1]),)
         # Autocast would round the weights to half precision before they are used in float32.
         self.gamma = self.add_weight(channels, "ones", autocast=False, name="gamma")
         self.beta = self.add_weight(channels, "zeros", autocast=False, name="beta")

@@ -3,7 +3,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_mixers import checks
+from keras_mixers.argument_checks import check_integer, check_known, check_rank, check_rate
 from keras_mixers.layers.activations import Activation, get_activation, serialize_activation
 from keras_mixers.layers.drop_path import DropPath
 from keras_mixers.layers.layer_norm import LayerNorm
@@ -50,11 +50,11 @@ class MixerBlock(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.tokens_mlp_dim = checks.integer("tokens_mlp_dim", tokens_mlp_dim)
-        self.channels_mlp_dim = checks.integer("channels_mlp_dim", channels_mlp_dim)
+        self.tokens_mlp_dim = check_integer("tokens_mlp_dim", tokens_mlp_dim)
+        self.channels_mlp_dim = check_integer("channels_mlp_dim", channels_mlp_dim)
         self.activation = get_activation(activation)
-        self.drop_rate = checks.rate("drop_rate", drop_rate)
-        self.drop_path_rate = checks.rate("drop_path_rate", drop_path_rate)
+        self.drop_rate = check_rate("drop_rate", drop_rate)
+        self.drop_path_rate = check_rate("drop_path_rate", drop_path_rate)
         shared = {"dtype": self.dtype_policy}
         mlp = {"activation": self.activation, "drop_rate": self.drop_rate, **shared}
         self.token_norm = LayerNorm(EPSILON, name="token_norm", **shared)
@@ -64,9 +64,9 @@ class MixerBlock(keras.layers.Layer):
         self.drop_path = DropPath(self.drop_path_rate, **shared)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        checks.rank("MixerBlock", input_shape, "(B, N, C)")
-        tokens = checks.known("MixerBlock", "the number of tokens", input_shape[1])
-        channels = checks.known("MixerBlock", "the channels", input_shape[2])
+        check_rank("MixerBlock", input_shape, "(B, N, C)")
+        tokens = check_known("MixerBlock", "the number of tokens", input_shape[1])
+        channels = check_known("MixerBlock", "the channels", input_shape[2])
         self.input_spec = keras.layers.InputSpec(ndim=3, axes={1: tokens, 2: channels})
         self.token_norm.build(input_shape)
         self.token_mlp.build((None, channels, tokens))

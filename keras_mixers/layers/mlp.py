@@ -3,9 +3,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_mixers import checks
+from keras_mixers.argument_checks import check_integer, check_known, check_rank, check_rate
 from keras_mixers.layers.activations import Activation, get_activation, serialize_activation
-from keras_mixers.layers.shapes import with_batch
+from keras_mixers.layers.reshape import reshape_keeping_batch
 
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
@@ -42,15 +42,15 @@ class MLP(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.hidden_dim = checks.integer("hidden_dim", hidden_dim)
+        self.hidden_dim = check_integer("hidden_dim", hidden_dim)
         self.activation = get_activation(activation)
-        self.drop_rate = checks.rate("drop_rate", drop_rate)
+        self.drop_rate = check_rate("drop_rate", drop_rate)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.supports_masking = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        checks.rank("MLP", input_shape, "(B, N, C)")
-        channels = checks.known("MLP", "the last axis", input_shape[-1])
+        check_rank("MLP", input_shape, "(B, N, C)")
+        channels = check_known("MLP", "the last axis", input_shape[-1])
         self.dropout = keras.layers.Dropout(self.drop_rate, dtype=self.dtype_policy)
         self.dense_0, self.dense_1 = (
             keras.layers.Dense(
@@ -70,7 +70,7 @@ class MLP(keras.layers.Layer):
         x = ops.reshape(inputs, (-1, inputs.shape[-1]))
         x = self.dropout(self.activation(self.dense_0(x)), training=training)
         x = self.dropout(self.dense_1(x), training=training)
-        return with_batch(x, inputs.shape[1:], like=inputs)
+        return reshape_keeping_batch(x, inputs.shape[1:], like=inputs)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape

@@ -2,8 +2,8 @@ from typing import Any
 
 import keras
 
-from keras_mixers import checks
-from keras_mixers.layers.shapes import with_batch
+from keras_mixers.argument_checks import check_channels_last, check_integer, check_known, check_rank
+from keras_mixers.layers.reshape import reshape_keeping_batch
 
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
@@ -42,9 +42,9 @@ class PatchEmbed(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        checks.channels_last()
-        self.hidden_dim = checks.integer("hidden_dim", hidden_dim)
-        self.patch_size = checks.integer("patch_size", patch_size)
+        check_channels_last()
+        self.hidden_dim = check_integer("hidden_dim", hidden_dim)
+        self.patch_size = check_integer("patch_size", patch_size)
         self.flatten = flatten
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
@@ -62,7 +62,7 @@ class PatchEmbed(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.compute_output_shape(input_shape)
-        checks.known("PatchEmbed", "the channels", input_shape[-1])
+        check_known("PatchEmbed", "the channels", input_shape[-1])
         self.conv.build(input_shape)
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
@@ -72,10 +72,10 @@ class PatchEmbed(keras.layers.Layer):
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         shape = self.compute_output_shape(inputs.shape)
         x = self.conv(inputs)
-        return with_batch(x, shape[1:], like=inputs) if self.flatten else x
+        return reshape_keeping_batch(x, shape[1:], like=inputs) if self.flatten else x
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        checks.rank("PatchEmbed", input_shape, "(B, H, W, C)")
+        check_rank("PatchEmbed", input_shape, "(B, H, W, C)")
         batch, height, width, _ = input_shape
         if any(side is not None and side < self.patch_size for side in (height, width)):
             raise ValueError(

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_mixers import checks
+from keras_mixers.argument_checks import check_known, check_rank
 
 
 def sinusoidal_table(tokens: int, channels: int) -> np.ndarray:
@@ -45,9 +45,9 @@ class SinusoidalPosition(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        checks.rank("SinusoidalPosition", input_shape, "(B, N, C)")
-        tokens = checks.known("SinusoidalPosition", "the number of tokens", input_shape[1])
-        channels = checks.known("SinusoidalPosition", "the channels", input_shape[2])
+        check_rank("SinusoidalPosition", input_shape, "(B, N, C)")
+        tokens = check_known("SinusoidalPosition", "the number of tokens", input_shape[1])
+        channels = check_known("SinusoidalPosition", "the channels", input_shape[2])
         self.input_spec = keras.layers.InputSpec(ndim=3, axes={1: tokens, 2: channels})
         self.table = self.add_weight(
             shape=(1, tokens, channels),

@@ -3,8 +3,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_mixers import checks
-from keras_mixers.layers.shapes import with_batch
+from keras_mixers.argument_checks import check_channels_last, check_integer, check_known, check_rank
+from keras_mixers.layers.reshape import reshape_keeping_batch
 
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
@@ -37,10 +37,10 @@ class SoftSplit(keras.layers.Layer):
 
     def __init__(self, kernel_size: int, stride: int, padding: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        checks.channels_last()
-        self.kernel_size = checks.integer("kernel_size", kernel_size)
-        self.stride = checks.integer("stride", stride)
-        self.padding = checks.integer("padding", padding, least=0)
+        check_channels_last()
+        self.kernel_size = check_integer("kernel_size", kernel_size)
+        self.stride = check_integer("stride", stride)
+        self.padding = check_integer("padding", padding, least=0)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         self.compute_output_shape(input_shape)
@@ -62,12 +62,12 @@ class SoftSplit(keras.layers.Layer):
         x = ops.pad(inputs, ((0, 0), border, border, (0, 0)))
         x = ops.concatenate([x[:, :, window] for window in self._windows()], axis=-1)
         x = ops.concatenate([x[:, window] for window in self._windows()], axis=-1)
-        return with_batch(x, self.compute_output_shape(inputs.shape)[1:], like=inputs)
+        return reshape_keeping_batch(x, self.compute_output_shape(inputs.shape)[1:], like=inputs)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        checks.rank("SoftSplit", input_shape, "(B, H, W, C)")
+        check_rank("SoftSplit", input_shape, "(B, H, W, C)")
         batch, height, width, channels = input_shape
-        channels = checks.known("SoftSplit", "the channels", channels)
+        channels = check_known("SoftSplit", "the channels", channels)
         rows, columns = (None if side is None else self._patches(side) for side in (height, width))
         if any(side is not None and side < 1 for side in (rows, columns)):
             raise ValueError(

@@ -4,11 +4,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_mixers import checks
+from keras_mixers.argument_checks import check_integer, check_positive, check_rank, check_rate
 from keras_mixers.layers.activations import Activation, gelu
+from keras_mixers.layers.dtypes import at_least_float32
 from keras_mixers.layers.initializers import transformer_normal
 from keras_mixers.layers.layer_norm import LayerNorm
-from keras_mixers.layers.precision import at_least_float32
 
 EPSILON = 1e-5
 
@@ -54,10 +54,10 @@ class TokenPerformer(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(dtype=at_least_float32(dtype), **kwargs)
-        self.hidden_dim = checks.integer("hidden_dim", hidden_dim)
-        self.kernel_ratio = checks.positive("kernel_ratio", kernel_ratio)
-        self.features = checks.integer("kernel_ratio * hidden_dim", int(kernel_ratio * hidden_dim))
-        self.drop_rate = checks.rate("drop_rate", drop_rate)
+        self.hidden_dim = check_integer("hidden_dim", hidden_dim)
+        self.kernel_ratio = check_positive("kernel_ratio", kernel_ratio)
+        self.features = check_integer("kernel_ratio * hidden_dim", int(kernel_ratio * hidden_dim))
+        self.drop_rate = check_rate("drop_rate", drop_rate)
         self.supports_masking = True
         shared = {"dtype": self.dtype_policy}
         self.attention_norm = LayerNorm(EPSILON, name="attention_norm", **shared)
@@ -81,7 +81,7 @@ class TokenPerformer(keras.layers.Layer):
         )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        checks.rank("TokenPerformer", input_shape, "(B, N, C)")
+        check_rank("TokenPerformer", input_shape, "(B, N, C)")
         self.attention_norm.build(input_shape)
         self.kqv.build(input_shape)
         for layer in (self.projection, self.mlp_norm, self.mlp_0, self.mlp_1):

@@ -3,7 +3,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_mixers import checks
+from keras_mixers.argument_checks import check_integer, check_rank
 from keras_mixers.layers.initializers import transformer_normal
 from keras_mixers.layers.layer_norm import LayerNorm
 from keras_mixers.layers.mlp import MLP
@@ -38,7 +38,7 @@ class TokenTransformer(keras.layers.Layer):
 
     def __init__(self, hidden_dim: int = 64, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.hidden_dim = checks.integer("hidden_dim", hidden_dim)
+        self.hidden_dim = check_integer("hidden_dim", hidden_dim)
         self.supports_masking = True
         shared = {"dtype": self.dtype_policy}
         self.attention_norm = LayerNorm(EPSILON, name="attention_norm", **shared)
@@ -58,7 +58,7 @@ class TokenTransformer(keras.layers.Layer):
         )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        checks.rank("TokenTransformer", input_shape, "(B, N, C)")
+        check_rank("TokenTransformer", input_shape, "(B, N, C)")
         self.attention_norm.build(input_shape)
         self.qkv.build(input_shape)
         for layer in (self.projection, self.mlp_norm, self.mlp):

@@ -3,13 +3,20 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_mixers import checks
+from keras_mixers.argument_checks import (
+    check_heads,
+    check_integer,
+    check_known,
+    check_positive,
+    check_rank,
+    check_rate,
+)
 from keras_mixers.layers.activations import Activation, get_activation, serialize_activation
 from keras_mixers.layers.drop_path import DropPath
 from keras_mixers.layers.initializers import transformer_normal
 from keras_mixers.layers.layer_norm import LayerNorm
 from keras_mixers.layers.mlp import MLP
-from keras_mixers.layers.shapes import with_batch
+from keras_mixers.layers.reshape import reshape_keeping_batch
 
 EPSILON = 1e-5
 
@@ -50,17 +57,17 @@ class TransformerBlock(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.num_heads = checks.integer("num_heads", num_heads)
-        self.mlp_ratio = checks.positive("mlp_ratio", mlp_ratio)
+        self.num_heads = check_integer("num_heads", num_heads)
+        self.mlp_ratio = check_positive("mlp_ratio", mlp_ratio)
         self.activation = get_activation(activation)
-        self.drop_rate = checks.rate("drop_rate", drop_rate)
-        self.drop_path_rate = checks.rate("drop_path_rate", drop_path_rate)
+        self.drop_rate = check_rate("drop_rate", drop_rate)
+        self.drop_path_rate = check_rate("drop_path_rate", drop_path_rate)
         self.supports_masking = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        checks.rank("TransformerBlock", input_shape, "(B, N, C)")
-        channels = checks.known("TransformerBlock", "the channels", input_shape[-1])
-        checks.heads(self.num_heads, channels)
+        check_rank("TransformerBlock", input_shape, "(B, N, C)")
+        channels = check_known("TransformerBlock", "the channels", input_shape[-1])
+        check_heads(self.num_heads, channels)
         shared = {"dtype": self.dtype_policy}
         self.attention_norm = LayerNorm(EPSILON, name="attention_norm", **shared)
         self.qkv = keras.layers.Dense(
@@ -76,7 +83,7 @@ class TransformerBlock(keras.layers.Layer):
         self.dropout = keras.layers.Dropout(self.drop_rate, **shared)
         self.mlp_norm = LayerNorm(EPSILON, name="mlp_norm", **shared)
         self.mlp = MLP(
-            checks.integer("mlp_ratio * channels", int(self.mlp_ratio * channels)),
+            check_integer("mlp_ratio * channels", int(self.mlp_ratio * channels)),
             self.activation,
             self.drop_rate,
             transformer_normal(),
@@ -91,7 +98,7 @@ class TransformerBlock(keras.layers.Layer):
         tokens, channels = x.shape[1:]
         heads = (self.num_heads, channels // self.num_heads)
         query, key, value = (
-            with_batch(part, (tokens, *heads), like=x)
+            reshape_keeping_batch(part, (tokens, *heads), like=x)
             for part in ops.split(self.qkv(x), 3, axis=-1)
         )
         if mask is not None:
@@ -99,7 +106,7 @@ class TransformerBlock(keras.layers.Layer):
         # Keras would scale the N x N products, a larger tensor, and with a scale of float32.
         query = query * heads[1] ** -0.5
         y = ops.dot_product_attention(query, key, value, mask=mask, scale=1.0)
-        return self.projection(with_batch(y, (tokens, channels), like=x))
+        return self.projection(reshape_keeping_batch(y, (tokens, channels), like=x))
 
     def call(
         self,

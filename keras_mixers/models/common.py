@@ -3,17 +3,17 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import keras
 
-from keras_mixers import checks
+from keras_mixers.argument_checks import check_channels_last, check_integer, check_rank
+from keras_mixers.catalogue.preprocessing import Preprocessing
+from keras_mixers.catalogue.source import Source
+from keras_mixers.catalogue.variant import Argument
 from keras_mixers.layers.activations import Activation, get_activation
-from keras_mixers.layers.precision import at_least_float32
-from keras_mixers.models.variant import Argument, Preprocessing
-
-if TYPE_CHECKING:
-    from keras_mixers.weights.sources import Source
+from keras_mixers.layers.dtypes import at_least_float32
+from keras_mixers.weights.by_name import load_named_weights, match_named_weights
+from keras_mixers.weights.load import load_weights
 
 InputShape = tuple[int | None, int | None, int]
 
@@ -27,14 +27,14 @@ def image_input(
         ValueError: if the shape is not (height, width, channels) of positive integers, where
             height and width may be None, or the tensor is not of rank 4.
     """
-    checks.channels_last()
+    check_channels_last()
     if input_tensor is not None:
         if not keras.utils.is_keras_tensor(input_tensor):
             raise ValueError(
                 "input_tensor must be a symbolic Keras tensor such as keras.Input(...); received "
                 f"{type(input_tensor).__name__}."
             )
-        checks.rank("input_tensor", input_tensor.shape, "(B, H, W, C)")
+        check_rank("input_tensor", input_tensor.shape, "(B, H, W, C)")
         return input_tensor
     if len(input_shape) != 3 or input_shape[2] is None:
         raise ValueError(
@@ -43,7 +43,7 @@ def image_input(
         )
     for name, size in zip(("height", "width", "channels"), input_shape, strict=True):
         if size is not None:
-            checks.integer(f"The {name} of input_shape", size)
+            check_integer(f"The {name} of input_shape", size)
     return keras.Input(tuple(input_shape), name="images")
 
 
@@ -63,12 +63,12 @@ def is_name(weights: str | Path | None) -> bool:
     return isinstance(weights, str) and re.fullmatch(r"[\w-]+", weights) is not None
 
 
-def released(
+def find_named_weights(
     family: str,
     arguments: Mapping[str, Argument],
     activation: Activation,
     weights: str | Path | None,
-) -> "Source | None":
+) -> Source | None:
     """Return the released file that `weights` names, or None where it names none.
 
     Raises:
@@ -76,14 +76,11 @@ def released(
     """
     if not is_name(weights):
         return None
-    # The floor above knows what was released.
-    from keras_mixers.weights.released import resolve
-
-    return resolve(family, arguments, activation, str(weights))
+    return match_named_weights(family, arguments, activation, str(weights))
 
 
 def preprocess(
-    images: keras.KerasTensor, default: Preprocessing, source: "Source | None"
+    images: keras.KerasTensor, default: Preprocessing, source: Source | None
 ) -> keras.KerasTensor:
     """Turn pixels in [0, 255] into what the weights, or the family by default, expect, in float32.
 
@@ -126,7 +123,7 @@ def classify(
     """Map features (B, C) to scores (B, classes), in float32 or wider."""
     policy = at_least_float32(None)
     logits = keras.layers.Dense(
-        checks.integer("classes", classes),
+        check_integer("classes", classes),
         kernel_initializer=kernel_initializer,
         bias_initializer=bias_initializer,
         dtype=policy,
@@ -139,15 +136,15 @@ def classify(
     )
 
 
-def finish(
+def make_model(
     images: keras.KerasTensor,
     outputs: keras.KerasTensor,
-    weights: "str | Path | Source | None",
+    weights: str | Path | Source | None,
     name: str,
 ) -> keras.Model:
     """Return the functional model from `images` to `outputs`, with `weights` loaded if given.
 
-    `weights` is a file, or what `released` found.
+    `weights` is a file, or what `find_named_weights` found.
 
     Raises:
         ValueError: if the weights don't fit the model.
@@ -156,12 +153,7 @@ def finish(
     inputs = keras.utils.get_source_inputs(images)
     model = keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs, name=name)
     if isinstance(weights, str | Path):
-        # The floor above reads files.
-        from keras_mixers.weights.load import load_weights
-
         load_weights(model, weights)
     elif weights is not None:
-        from keras_mixers.weights.released import load_released
-
-        load_released(model, weights)
+        load_named_weights(model, weights)
     return model

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import keras
 
-from keras_mixers import checks
+from keras_mixers.argument_checks import check_integer
+from keras_mixers.catalogue.conv_mixer import PREPROCESSING
 from keras_mixers.layers.activations import Activation, get_activation
 from keras_mixers.layers.conv_mixer_block import BATCH_NORM, ConvMixerBlock
 from keras_mixers.layers.initializers import fan_in_uniform
 from keras_mixers.layers.patch_embed import PatchEmbed
 from keras_mixers.models import common
-from keras_mixers.models.conv_mixer_variants import PREPROCESSING
 
 
 def ConvMixer(
@@ -65,15 +65,15 @@ def ConvMixer(
 
     Reference: Trockman and Kolter, "Patches Are All You Need?", https://arxiv.org/abs/2201.09792.
     """
-    depth = checks.integer("depth", depth)
-    patch_size = checks.integer("patch_size", patch_size)
+    depth = check_integer("depth", depth)
+    patch_size = check_integer("patch_size", patch_size)
     arguments = {
         "hidden_dim": hidden_dim,
         "depth": depth,
         "patch_size": patch_size,
         "kernel_size": kernel_size,
     }
-    source = common.released("ConvMixer", arguments, activation, weights)
+    source = common.find_named_weights("ConvMixer", arguments, activation, weights)
     images = common.image_input(input_tensor, input_shape)
     x = common.preprocess(images, PREPROCESSING, source) if include_preprocessing else images
     fan_in = patch_size**2 * images.shape[-1]
@@ -99,4 +99,6 @@ def ConvMixer(
         )
     elif pooling is not None:
         x = common.pool(x, pooling)
-    return common.finish(images, x, source or weights, name or f"convmixer_{hidden_dim}_{depth}")
+    return common.make_model(
+        images, x, source or weights, name or f"convmixer_{hidden_dim}_{depth}"
+    )

@@ -5,13 +5,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_mixers import checks
+from keras_mixers.argument_checks import check_integer, check_rate
+from keras_mixers.catalogue.mlp_mixer import PREPROCESSING
 from keras_mixers.layers.activations import Activation
 from keras_mixers.layers.layer_norm import LayerNorm
 from keras_mixers.layers.mixer_block import EPSILON, MixerBlock
 from keras_mixers.layers.patch_embed import PatchEmbed
 from keras_mixers.models import common
-from keras_mixers.models.mlp_mixer_variants import PREPROCESSING
 
 
 def MLPMixer(
@@ -76,17 +76,17 @@ def MLPMixer(
 
     Reference: Tolstikhin et al., https://arxiv.org/abs/2105.01601.
     """
-    hidden_dim = checks.integer("hidden_dim", hidden_dim)
-    depth = checks.integer("depth", depth)
-    patch_size = checks.integer("patch_size", patch_size)
+    hidden_dim = check_integer("hidden_dim", hidden_dim)
+    depth = check_integer("depth", depth)
+    patch_size = check_integer("patch_size", patch_size)
     arguments = {"hidden_dim": hidden_dim, "depth": depth, "patch_size": patch_size}
-    source = common.released("MLPMixer", arguments, activation, weights)
+    source = common.find_named_weights("MLPMixer", arguments, activation, weights)
     images = common.image_input(input_tensor, input_shape)
     _check_multiple(*common.fixed_size("MLPMixer", images), patch_size)
     x = common.preprocess(images, PREPROCESSING, source) if include_preprocessing else images
     x = PatchEmbed(hidden_dim, patch_size, flatten=True, name="patch_embed")(x)
     for i, drop_path in enumerate(
-        np.linspace(0, checks.rate("drop_path_rate", drop_path_rate), depth)
+        np.linspace(0, check_rate("drop_path_rate", drop_path_rate), depth)
     ):
         x = MixerBlock(
             hidden_dim // 2 if tokens_mlp_dim is None else tokens_mlp_dim,
@@ -102,7 +102,7 @@ def MLPMixer(
         x = common.classify(x, classes, classifier_activation, kernel_initializer="zeros")
     elif pooling is not None:
         x = common.pool(x, pooling)
-    return common.finish(images, x, source or weights, name or "mlp_mixer")
+    return common.make_model(images, x, source or weights, name or "mlp_mixer")
 
 
 def _check_multiple(height: int, width: int, patch_size: int) -> None:

@@ -2,20 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import keras
 
+from keras_mixers.catalogue import model_info
+from keras_mixers.catalogue.source import Source
+from keras_mixers.catalogue.sources import find_source
+from keras_mixers.catalogue.variant import Variant
 from keras_mixers.layers.activations import Activation
-from keras_mixers.models.catalogue import model_info
 from keras_mixers.models.common import InputShape, is_name
 from keras_mixers.models.conv_mixer import ConvMixer
 from keras_mixers.models.mlp_mixer import MLPMixer
 from keras_mixers.models.t2t_vit import T2TViT
-from keras_mixers.models.variant import Variant
-
-if TYPE_CHECKING:
-    from keras_mixers.weights.sources import Source
+from keras_mixers.weights.resize import scale_factors
 
 FAMILIES: dict[str, Callable[..., keras.Model]] = {
     "ConvMixer": ConvMixer,
@@ -87,19 +86,15 @@ def create_model(
     )
 
 
-def _source(variant: Variant, weights: str | Path | None) -> "Source | None":
+def _source(variant: Variant, weights: str | Path | None) -> Source | None:
     """Return the released file that `weights` names, or None where it names none."""
     if not is_name(weights):
         return None
-    from keras_mixers.weights.sources import find_source  # The floor above, as data.
-
     return find_source(variant.name, str(weights))
 
 
 def _spread_dim(variant: Variant, size: Sequence[int], new_size: Sequence[int | None]) -> int:
     """Return the width of token MLPs that treat each part of `new_size` as one image of `size`."""
-    from keras_mixers.weights.resize import scale_factors  # The floor above, as arithmetic.
-
     width, patch = int(variant.arguments["tokens_mlp_dim"]), int(variant.arguments["patch_size"])
     grids = [
         [side // patch for side in sides[:2] if side is not None and side % patch == 0]

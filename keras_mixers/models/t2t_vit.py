@@ -6,7 +6,8 @@ from typing import Literal
 import keras
 import numpy as np
 
-from keras_mixers import checks
+from keras_mixers.argument_checks import check_heads, check_integer, check_rate
+from keras_mixers.catalogue.t2t_vit import PREPROCESSING
 from keras_mixers.layers.activations import Activation
 from keras_mixers.layers.class_token import ClassToken
 from keras_mixers.layers.initializers import transformer_normal
@@ -17,7 +18,6 @@ from keras_mixers.layers.token_performer import TokenPerformer
 from keras_mixers.layers.token_transformer import TokenTransformer
 from keras_mixers.layers.transformer_block import EPSILON, TransformerBlock
 from keras_mixers.models import common
-from keras_mixers.models.t2t_vit_variants import PREPROCESSING
 
 TOKEN_DIM = 64
 # (kernel_size, stride, padding) of the three soft splits. The paper's S = [3, 1, 1] is the overlap.
@@ -86,9 +86,9 @@ def T2TViT(
 
     Reference: Yuan et al., https://arxiv.org/abs/2101.11986.
     """
-    hidden_dim = checks.integer("hidden_dim", hidden_dim)
-    depth = checks.integer("depth", depth)
-    checks.heads(checks.integer("num_heads", num_heads), hidden_dim)
+    hidden_dim = check_integer("hidden_dim", hidden_dim)
+    depth = check_integer("depth", depth)
+    check_heads(check_integer("num_heads", num_heads), hidden_dim)
     arguments = {
         "hidden_dim": hidden_dim,
         "depth": depth,
@@ -96,7 +96,7 @@ def T2TViT(
         "mlp_ratio": mlp_ratio,
         "token_mixer": token_mixer,
     }
-    source = common.released("T2TViT", arguments, "gelu", weights)
+    source = common.find_named_weights("T2TViT", arguments, "gelu", weights)
     images = common.image_input(input_tensor, input_shape)
     size = common.fixed_size("T2TViT", images)
     x = common.preprocess(images, PREPROCESSING, source) if include_preprocessing else images
@@ -106,9 +106,9 @@ def T2TViT(
     )
     x = ClassToken(name="class_token")(x)
     x = SinusoidalPosition(name="position")(x)
-    x = keras.layers.Dropout(checks.rate("drop_rate", drop_rate), name="position_dropout")(x)
+    x = keras.layers.Dropout(check_rate("drop_rate", drop_rate), name="position_dropout")(x)
     for i, drop_path in enumerate(
-        np.linspace(0, checks.rate("drop_path_rate", drop_path_rate), depth)
+        np.linspace(0, check_rate("drop_path_rate", drop_path_rate), depth)
     ):
         x = TransformerBlock(
             num_heads,
@@ -126,7 +126,7 @@ def T2TViT(
         )
     elif pooling is not None:
         x = common.pool(keras.layers.Cropping1D((1, 0), name="patch_tokens")(x), pooling)
-    return common.finish(images, x, source or weights, name or "t2t_vit")
+    return common.make_model(images, x, source or weights, name or "t2t_vit")
 
 
 def _tokens_to_token(

@@ -16,8 +16,8 @@ import pooch
 import requests
 from safetensors import SafetensorError, safe_open
 
+from keras_mixers.catalogue.source import Source
 from keras_mixers.weights.errors import DownloadError
-from keras_mixers.weights.sources import Source
 
 CACHE_VARIABLE = "KERAS_MIXERS_CACHE"
 URL_VARIABLE = "KERAS_MIXERS_WEIGHTS_URL"
@@ -52,7 +52,7 @@ def fetch(source: Source) -> Path:
     Example:
 
     >>> from unittest import mock
-    >>> from keras_mixers.weights.sources import find_source
+    >>> from keras_mixers.catalogue.sources import find_source
     >>> import tempfile
     >>> source, folder = find_source("mixer_b16", "imagenet"), Path(tempfile.mkdtemp())
     >>> zipfile.ZipFile(folder / source.file, "w").close()
@@ -111,7 +111,7 @@ def find_fault(path: Path, source: Source) -> str | None:
         path: of the file, whatever its name.
         source: says which container, size and sha256 it should have.
 
-    >>> from keras_mixers.weights.sources import find_source
+    >>> from keras_mixers.catalogue.sources import find_source
     >>> import tempfile
     >>> page = Path(tempfile.mkdtemp(), "page")
     >>> _ = page.write_text("<!doctype html><title>Not found</title>")

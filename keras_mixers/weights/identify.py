@@ -2,15 +2,15 @@
 
 from typing import NamedTuple
 
-from keras_mixers.models.catalogue import list_models, model_info
-from keras_mixers.weights.checkpoint import Checkpoint
+from keras_mixers.catalogue import list_models, model_info
 from keras_mixers.weights.errors import CheckpointError
-from keras_mixers.weights.mappings import (
+from keras_mixers.weights.layouts import (
     CONV_MIXER_LAYOUTS,
     MIXER_LAYOUTS,
     T2T_VIT_LAYOUTS,
     Layout,
 )
+from keras_mixers.weights.read import Checkpoint
 
 _LAYOUTS = {
     "ConvMixer": CONV_MIXER_LAYOUTS,

@@ -6,10 +6,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_mixers.weights.checkpoint import Checkpoint, read_checkpoint
+from keras_mixers.weights.adapt import Position, fit
 from keras_mixers.weights.errors import CheckpointError
-from keras_mixers.weights.fit import Position, fit
-from keras_mixers.weights.mappings import LAYOUTS, Layout, Rule
+from keras_mixers.weights.layouts import LAYOUTS, Layout, Rule
+from keras_mixers.weights.read import Checkpoint, read_checkpoint
 
 _HEAD = "head/"
 

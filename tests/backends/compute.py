@@ -11,9 +11,9 @@ import numpy as np
 
 import keras_mixers
 from keras_mixers.layers import DropPath, TokenPerformer, TokenTransformer, TransformerBlock
-from tests.models.tiny import BUILDERS, SHAPE, build
-from tests.weights.golden import DATA, GOLDEN, reference
-from tests.weights.golden import build as build_golden
+from tests.helpers.tiny_models import BUILDERS, SHAPE, build
+from tests.keras_mixers.weights.golden import DATA, GOLDEN, reference
+from tests.keras_mixers.weights.golden import build as build_golden
 
 Arrays = dict[str, np.ndarray]
 

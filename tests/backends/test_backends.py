@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.models.tiny import BUILDERS
-from tests.weights.golden import GOLDEN, reference
+from tests.helpers.tiny_models import BUILDERS
+from tests.keras_mixers.weights.golden import GOLDEN, reference
 
 pytestmark = pytest.mark.backends
 

@@ -7,10 +7,10 @@ import pytest
 import tensorflow_hub
 
 from hub_export.archive import write_archive
-from hub_export.parts import without_softmax
-from hub_export.saved_model import write_saved_model
-from tests.hub_export.test_saved_model import conv_mixer, images, perturb  # noqa: F401
-from tests.weights.file_server import serve
+from hub_export.saved_model.export import write_saved_model
+from keras_mixers.models.heads import without_softmax
+from tests.hub_export.saved_model.test_saved_model import conv_mixer, images, perturb  # noqa: F401
+from tests.keras_mixers.weights.file_server import serve
 
 
 @pytest.fixture(scope="module")

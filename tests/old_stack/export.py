@@ -13,8 +13,8 @@ import keras
 import numpy as np
 
 import keras_mixers
-from hub_export.parts import features_of, without_softmax
-from hub_export.saved_model import write_saved_model
+from hub_export.saved_model.export import write_saved_model
+from keras_mixers.models.heads import features_of, without_softmax
 
 SHAPE = (32, 32, 3)
 OPTIONS = {"input_shape": SHAPE, "classes": 5}

@@ -11,7 +11,7 @@ import torch
 
 import keras_mixers
 from benchmarks import timm_reference
-from benchmarks.comparison import TOLERANCE, VARIANTS, difference, random_images
+from benchmarks.timm_variants import TOLERANCE, VARIANTS, difference, random_images
 from keras_mixers.preprocessing import load_image, resize_and_crop
 
 # torch says once that even kernels, which are tested here on purpose, cost it a padded copy.

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hub_export.tflite_file import custom_operators
+from hub_export.verification.tflite_file import custom_operators
 
 
 def run_tflite(model: keras.Model, images: np.ndarray, folder: Path) -> np.ndarray:

@@ -11,9 +11,9 @@ import pytest
 import keras_mixers
 from hub_export.onnx import export_onnx
 from hub_export.openvino import export_openvino
-from hub_export.verification import Verification, verify
+from hub_export.verification.verify import Verification, verify
 from tests.backends.compute import model_and_images
-from tests.models.tiny import BUILDERS, build
+from tests.helpers.tiny_models import BUILDERS, build
 from tests.portable.converters import onnx_output, openvino_output
 
 pytestmark = pytest.mark.portable

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.backends.compute import model_and_images
-from tests.models.tiny import BUILDERS
+from tests.helpers.tiny_models import BUILDERS
 from tests.portable.converters import run_onnx, run_openvino, run_tflite
 
 pytestmark = [

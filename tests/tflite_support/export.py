@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hub_export.tflite import write_as_asked
-from hub_export.tflite_arguments import Settings
+from hub_export.tflite.export import write_as_asked
+from hub_export.tflite.settings import Settings
 from tests.old_stack.export import MODELS, SHAPE, build
 
 LABELS = ("cat", "dog", "Häher", "a b", "fish")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.small_models import small
+from tests.helpers.small_networks import small
 from training.optimizer import SGD, AdamW, build_optimizer, is_decayed
 from training.recipes import RECIPES, find_recipe
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.command_line import run
+from tests.helpers.command_line import run
 
 
 @pytest.mark.slow

@@ -3,9 +3,9 @@ import json
 
 import pytest
 
+from training.errors import RecipeError
 from training.recipe import ModelSpec, Optimizer, Recipe, WarmupCosine
 from training.recipes import RECIPES, find_recipe
-from training.typed import RecipeError
 
 RECIPE = find_recipe("convmixer_digits")
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from keras_mixers.models.catalogue import model_info
-from training.model import build_model, evaluation_preprocessing
+from keras_mixers.catalogue import model_info
+from training.errors import RecipeError
+from training.loop.network import build_model, evaluation_preprocessing
 from training.recipes import RECIPES, find_recipe
-from training.typed import RecipeError
 
 
 def test_near_names_are_offered():

@@ -6,19 +6,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_mixers.classifier import load_classifier
-from tests.command_line import run as command
+from keras_mixers.inference import load_classifier
+from tests.helpers.command_line import run as command
+from tests.helpers.runs import mocked_data, shrunk, shrunk_key, tiny
 from tests.training.data.samples import fill
-from tests.training.runs import mocked_data, shrunk, shrunk_key, tiny
 from training.augment import Augmentation
 from training.data import DataError
-from training.inputs import open_inputs, validation_batches
+from training.errors import RecipeError, RunFolderError, TrainingError
+from training.loop.batches import open_inputs, validation_batches
+from training.loop.trainer import Trainer
 from training.recipe import Optimizer, Recipe, WarmupCosine
 from training.recipes import RECIPES
-from training.run_folder import RunFolderError
 from training.train import train
-from training.train_model import TrainingError, TrainModel
-from training.typed import RecipeError
 
 # Those that are no more than other numbers, once their networks are small, count as one.
 PUBLISHED = {
@@ -236,7 +235,7 @@ def test_what_tensorflow_raises_is_one_line(error, message, monkeypatch, tmp_pat
     def fail(self, data):
         raise error(None, None, "No JPEG\n\t [[node]]")
 
-    monkeypatch.setattr(TrainModel, "train_step", fail)
+    monkeypatch.setattr(Trainer, "train_step", fail)
     with pytest.raises(TrainingError, match=message):
         train(tiny(), tmp_path / "run", quiet=True)
     assert not list(tmp_path.iterdir())

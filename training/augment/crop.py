@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from training.augment import draws
+from training.augment import random_draws as random_draws
 from training.augment.settings import Augmentation
 
 Box = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # (height, width) -> (top, left, height, width)
@@ -28,18 +28,18 @@ def crop(
     Returns:
         Whole numbers in [0, 255], float32 (H, W, C).
     """
-    place, which = draws.split(seed, 2)
+    place, which = random_draws.split(seed, 2)
     if settings.crop in ("pad", "none"):
         whole = decode(image, channels)
         target = _covering(tf.shape(whole), size)
-        resized = resize(whole, target, settings.interpolation, draws.uniform(which))
+        resized = resize(whole, target, settings.interpolation, random_draws.uniform(which))
         return _window(resized, size, settings.pad, place)
     antialias = settings.crop == "random_resized"
     box_of = random_box if antialias else inception_box
     part = _part(
         image, lambda h, w: box_of(place, h, w, settings.crop_scale, settings.crop_ratio), channels
     )
-    resized = resize(part, size, settings.interpolation, draws.uniform(which), antialias)
+    resized = resize(part, size, settings.interpolation, random_draws.uniform(which), antialias)
     return tf.ensure_shape(resized, (*size, channels))
 
 
@@ -91,10 +91,12 @@ def random_box(
 
     Reference: timm's `RandomResizedCropAndInterpolation`, torchvision's `RandomResizedCrop`.
     """
-    areas, ratios, places = draws.split(seed, 3)
+    areas, ratios, places = random_draws.split(seed, 3)
     high, wide = tf.cast(height, tf.float32), tf.cast(width, tf.float32)
-    area = draws.uniform(areas, (_ATTEMPTS,), *scale) * high * wide
-    aspect = tf.exp(draws.uniform(ratios, (_ATTEMPTS,), math.log(ratio[0]), math.log(ratio[1])))
+    area = random_draws.uniform(areas, (_ATTEMPTS,), *scale) * high * wide
+    aspect = tf.exp(
+        random_draws.uniform(ratios, (_ATTEMPTS,), math.log(ratio[0]), math.log(ratio[1]))
+    )
     widths, heights = tf.round(tf.sqrt(area * aspect)), tf.round(tf.sqrt(area / aspect))
     fits = (widths <= wide) & (heights <= high) & (widths >= 1) & (heights >= 1)
     first = tf.argmax(fits)  # The first that is true.
@@ -103,9 +105,9 @@ def random_box(
     central_height = tf.minimum(high, tf.round(wide / ratio[0]))
     h = tf.cast(tf.where(found, heights[first], tf.maximum(central_height, 1.0)), tf.int32)
     w = tf.cast(tf.where(found, widths[first], tf.maximum(central_width, 1.0)), tf.int32)
-    shares = draws.uniform(places, (2,))
-    top = tf.where(found, draws.below(shares[0], height - h + 1), (height - h) // 2)
-    left = tf.where(found, draws.below(shares[1], width - w + 1), (width - w) // 2)
+    shares = random_draws.uniform(places, (2,))
+    top = tf.where(found, random_draws.below(shares[0], height - h + 1), (height - h) // 2)
+    left = tf.where(found, random_draws.below(shares[1], width - w + 1), (width - w) // 2)
     return tf.stack([top, left, h, w])
 
 
@@ -158,7 +160,7 @@ def _covering(shape: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
 def _window(image: tf.Tensor, size: tuple[int, int], pad: int, seed: tf.Tensor) -> tf.Tensor:
     """Cut `size` out at a random place of the image framed in zeros, or at the centre if pad=0."""
     room = tf.shape(image)[:2] - size + 2 * pad
-    begin = draws.below(draws.uniform(seed, (2,)), room + 1) if pad else room // 2
+    begin = random_draws.below(random_draws.uniform(seed, (2,)), room + 1) if pad else room // 2
     framed = tf.pad(image, [[pad, pad], [pad, pad], [0, 0]])
     return tf.ensure_shape(
         tf.slice(framed, [begin[0], begin[1], 0], [*size, -1]), (*size, image.shape[-1])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from training.augment import draws
+from training.augment import random_draws as random_draws
 
 _AREA = (0.02, 1 / 3)  # Of the image; timm's and torchvision's, whose upper bounds are 1/3 and .33.
 _RATIO = 0.3  # Smallest height / width; the largest is its inverse.
@@ -35,8 +35,8 @@ def erase(
 
     Reference: Zhong et al., https://arxiv.org/abs/1708.04896; timm's `RandomErasing`, mode "pixel".
     """
-    which, where, what = draws.split(seed, 3)
-    chosen = draws.uniform(which, (tf.shape(images)[0],)) < probability
+    which, where, what = random_draws.split(seed, 3)
+    chosen = random_draws.uniform(which, (tf.shape(images)[0],)) < probability
     index = tf.where(chosen)  # Noise is costly, so it's drawn for these images alone.
     count = tf.shape(index)[0]
     height, width, channels = images.shape[1:]
@@ -54,15 +54,15 @@ def rectangles(seed: tf.Tensor, count: tf.Tensor, height: int, width: int) -> tf
 
     One that never fits is empty.
     """
-    areas, ratios, places = draws.split(seed, 3)
+    areas, ratios, places = random_draws.split(seed, 3)
     shape = (count, _ATTEMPTS)
-    area = draws.uniform(areas, shape, *_AREA) * float(height * width)
-    ratio = tf.exp(draws.uniform(ratios, shape, math.log(_RATIO), -math.log(_RATIO)))
+    area = random_draws.uniform(areas, shape, *_AREA) * float(height * width)
+    ratio = tf.exp(random_draws.uniform(ratios, shape, math.log(_RATIO), -math.log(_RATIO)))
     high, wide = tf.round(tf.sqrt(area * ratio)), tf.round(tf.sqrt(area / ratio))
     fits = (high < height) & (wide < width)
     first = tf.argmax(fits, axis=1)
     found = tf.reduce_any(fits, axis=1)
-    shares = draws.uniform(places, (count, 2))
+    shares = random_draws.uniform(places, (count, 2))
     rows, columns = (
         _intervals(tf.gather(sizes, first, batch_dims=1), found, shares[:, axis], whole)
         for axis, (sizes, whole) in enumerate(((high, height), (wide, width)))
@@ -73,6 +73,6 @@ def rectangles(seed: tf.Tensor, count: tf.Tensor, height: int, width: int) -> tf
 def _intervals(sizes: tf.Tensor, found: tf.Tensor, shares: tf.Tensor, whole: int) -> tf.Tensor:
     """Place intervals anywhere inside `whole` positions; bool (count, whole)."""
     length = tf.where(found, tf.cast(sizes, tf.int32), 0)[:, None]
-    start = draws.below(shares[:, None], whole - length + 1)
+    start = random_draws.below(shares[:, None], whole - length + 1)
     positions = tf.range(whole)[None, :]
     return (positions >= start) & (positions < start + length)

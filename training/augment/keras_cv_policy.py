@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from training.augment.crop import decode
 from training.augment.mix import Batch, mix
-from training.augment.reference import ReferencePolicy
+from training.augment.reference_policy import ReferencePolicy
 from training.augment.settings import Augmentation
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from training.augment import draws
+from training.augment import random_draws as random_draws
 from training.augment.settings import Augmentation
 
 Batch = tuple[tf.Tensor, tf.Tensor]
@@ -16,7 +16,7 @@ def mixup(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, alpha: float) -
 
     Reference: Zhang et al., https://arxiv.org/abs/1710.09412; timm's `Mixup`, mode "batch".
     """
-    share = draws.beta(seed, alpha)
+    share = random_draws.beta(seed, alpha)
     return (
         share * images + (1.0 - share) * tf.reverse(images, [0]),
         share * labels + (1.0 - share) * tf.reverse(labels, [0]),
@@ -28,10 +28,10 @@ def cutmix(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, alpha: float) 
 
     Reference: Yun et al., https://arxiv.org/abs/1905.04899; timm's `Mixup`, mode "batch".
     """
-    amount, place = draws.split(seed, 2)
-    side = tf.sqrt(1.0 - draws.beta(amount, alpha))
+    amount, place = random_draws.split(seed, 2)
+    side = tf.sqrt(1.0 - random_draws.beta(amount, alpha))
     height, width = images.shape[1:3]
-    shares = draws.uniform(place, (2,))
+    shares = random_draws.uniform(place, (2,))
     rows, columns = (
         _interval(size, side, share)
         for size, share in zip((height, width), tf.unstack(shares), strict=True)
@@ -62,8 +62,8 @@ def mix(
         ValueError: if the labels are not one-hot, or there is one image alone.
     """
     images = _checked(images, labels)
-    which, how = draws.split(seed, 2)
-    shares = draws.uniform(which, (2,))
+    which, how = random_draws.split(seed, 2)
+    shares = random_draws.uniform(which, (2,))
     use_mixup, use_cutmix = settings.mixup > 0, settings.cutmix > 0
 
     def mixed() -> Batch:
@@ -83,7 +83,7 @@ def mix(
 def _interval(size: int, side: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
     """Return which of `size` positions an interval covers, cut off at the ends: bool (size,)."""
     length = tf.cast(side * size, tf.int32)
-    start = draws.below(share, size) - length // 2
+    start = random_draws.below(share, size) - length // 2
     positions = tf.range(size)
     return (positions >= start) & (positions < start + length)
 

@@ -65,7 +65,7 @@ def make_policy(
         from training.augment.keras_cv_policy import KerasCVPolicy
 
         return KerasCVPolicy(settings, size, mean, std)
-    from training.augment.reference import ReferencePolicy
+    from training.augment.reference_policy import ReferencePolicy
 
     if settings.policy == "none":
         settings = Augmentation(crop="none", flip=0.0)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from training.augment import draws, operations, pixels
+from training.augment import operations, pixels, random_draws
 from training.augment.operations import Draw, Operation
 from training.augment.settings import Augmentation
 
@@ -19,8 +19,8 @@ def operations_of(settings: Augmentation, mean: tuple[float, ...]) -> dict[str, 
 
 def draw_operation(settings: Augmentation, seed: tf.Tensor, count: int) -> tuple[tf.Tensor, Draw]:
     """Return which of `count` operations comes next (`count` itself: none) and its draw."""
-    choice, strength = draws.split(seed, 2)
-    shares = draws.uniform(choice, (5,))
+    choice, strength = random_draws.split(seed, 2)
+    shares = random_draws.uniform(choice, (5,))
     noise = tf.random.stateless_normal((), strength)
     magnitude = settings.rand_magnitude + settings.rand_magnitude_std * noise
     largest = {"timm": 10.0, "google": float("inf"), "torchvision": 30.0}[settings.rand_operations]
@@ -31,7 +31,7 @@ def draw_operation(settings: Augmentation, seed: tf.Tensor, count: int) -> tuple
         first=shares[1],
         second=shares[2],
     )
-    index = draws.below(shares[3], count)
+    index = random_draws.below(shares[3], count)
     return tf.where(shares[4] < settings.rand_probability, index, count), draw
 
 
@@ -42,7 +42,7 @@ def rand_augment(
 
     Reference: Cubuk et al., https://arxiv.org/abs/1909.13719.
     """
-    for layer in draws.split(seed, settings.rand_layers):
+    for layer in random_draws.split(seed, settings.rand_layers):
         index, draw = draw_operation(settings, layer, len(chosen))
         image = _apply(image, index, draw, [*chosen.values(), _unchanged])
     return image
@@ -50,9 +50,9 @@ def rand_augment(
 
 def color_jitter(image: tf.Tensor, seed: tf.Tensor, most: float) -> tf.Tensor:
     """Change brightness, contrast and colour by up to `most`, in any order, as torchvision."""
-    order, factors = draws.split(seed, 2)
+    order, factors = random_draws.split(seed, 2)
     changes = (pixels.brightness, pixels.contrast, pixels.color)
-    drawn = draws.uniform(factors, (len(changes),), 1.0 - most, 1.0 + most)
+    drawn = random_draws.uniform(factors, (len(changes),), 1.0 - most, 1.0 + most)
     places = tf.random.experimental.stateless_shuffle(tf.range(len(changes)), order)
     for place in range(len(changes)):
         branches = [

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from training.typed import RecipeError, check_fields
+from training.errors import RecipeError
+from training.typed_fields import check_fields
 
 
 @dataclass(frozen=True)

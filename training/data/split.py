@@ -12,10 +12,6 @@ Example = dict[str, tf.Tensor]
 MapImage = Callable[[tf.Tensor], tf.Tensor]
 
 
-class DataError(ValueError):
-    """Data can't be found, read, or trained on."""
-
-
 class Split(ABC):
     """Labelled images in an order that a seed decides, none decoded before it is asked for.
 

@@ -1,5 +1,6 @@
 """The recipes by name. Needs neither Keras nor TensorFlow."""
 
+from training.errors import RecipeError
 from training.recipe import Recipe
 from training.recipes import (
     convmixer_256_8_cifar10,
@@ -17,7 +18,7 @@ from training.recipes import (
     t2t_vit_digits,
     t2t_vit_imagenet,
 )
-from training.typed import RecipeError, offer
+from training.typed_fields import offer
 
 RECIPES = {
     recipe.name: recipe

@@ -9,7 +9,7 @@ Trockman and Kolter, "Patches Are All You Need?", https://arxiv.org/abs/2201.097
 from dataclasses import replace
 
 from training.recipe import ModelSpec, OneCycle, Optimizer, Published, Recipe
-from training.recipes.augmentations import TIMM
+from training.recipes.shared_augmentations import TIMM
 
 RECIPE = Recipe(
     name="convmixer_1536_20_imagenet",

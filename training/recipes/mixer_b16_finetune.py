@@ -8,7 +8,7 @@ The paper's fine-tuning, with the defaults of https://github.com/google-research
 head of zeros; momentum in float32 instead of bfloat16. Not run here.
 """
 
-from keras_mixers.models.variant import Preprocessing
+from keras_mixers.catalogue.preprocessing import Preprocessing
 from training.augment.settings import Augmentation
 from training.recipe import ModelSpec, Optimizer, Published, Recipe, WarmupCosine
 

@@ -6,9 +6,9 @@
 training scans; README.md has the accuracy on the held-out ones, with the command that measures it.
 """
 
-from keras_mixers.models.variant import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from keras_mixers.catalogue.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from training.recipe import ModelSpec, Optimizer, Recipe, WarmupCosine
-from training.recipes.augmentations import DIGITS
+from training.recipes.shared_augmentations import DIGITS
 
 RECIPE = Recipe(
     name="mixer_digits",

@@ -8,7 +8,7 @@ down to 2e-4; the class token and the last normalisation stay as they are. Their
 epochs. Not run here.
 """
 
-from keras_mixers.models.variant import CIFAR_MEAN, Preprocessing
+from keras_mixers.catalogue.preprocessing import CIFAR_MEAN, Preprocessing
 from training.augment.settings import Augmentation
 from training.recipe import EpochCosine, ModelSpec, Optimizer, Published, Recipe
 

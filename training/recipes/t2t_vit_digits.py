@@ -8,9 +8,9 @@ README.md has the accuracy on the 364 held-out scans, with the command that meas
 
 from dataclasses import replace
 
-from keras_mixers.models.variant import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from keras_mixers.catalogue.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from training.recipe import ModelSpec, Optimizer, Recipe, WarmupCosine
-from training.recipes.augmentations import DIGITS
+from training.recipes.shared_augmentations import DIGITS
 
 RECIPE = Recipe(
     name="t2t_vit_digits",

@@ -22,9 +22,9 @@ precision is optional, and turned some runs to NaN. Not run here.
 
 from dataclasses import replace
 
-from keras_mixers.models.catalogue import model_info
+from keras_mixers.catalogue import model_info
 from training.recipe import EpochCosine, ModelSpec, Optimizer, Published, Recipe
-from training.recipes.augmentations import TIMM
+from training.recipes.shared_augmentations import TIMM
 
 
 def _recipe(variant: str, peak: float, weight_decay: float) -> Recipe:

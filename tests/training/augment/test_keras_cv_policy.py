@@ -13,7 +13,7 @@ from tests.training.augment.pictures import encoded, picture
 from training.augment import Augmentation, make_policy
 from training.augment.keras_cv_policy import KerasCVPolicy
 from training.data import train_batches
-from training.data.indexed import ArraySplit
+from training.data.random_access import ArraySplit
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIZE = (24, 32)

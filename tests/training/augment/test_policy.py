@@ -12,7 +12,7 @@ import tensorflow as tf
 from tests.training.augment.pictures import encoded, picture
 from training.augment import Augmentation, Policy, make_policy
 from training.data import train_batches
-from training.data.indexed import ArraySplit
+from training.data.random_access import ArraySplit
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIZE = (24, 32)

@@ -4,7 +4,8 @@ from dataclasses import fields
 import pytest
 
 from training.augment import Augmentation
-from training.typed import RecipeError, from_dict, to_dict
+from training.errors import RecipeError
+from training.typed_fields import from_dict, to_dict
 
 
 def test_settings_survive_json() -> None:

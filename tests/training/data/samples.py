@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from training.data.indexed import ArraySplit
+from training.data.random_access import ArraySplit
 
 CLASSES = ("bird", "cat", "dog")
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tests.training.data.samples import fill, picture
 from training.data import DataError, open_data, train_batches
-from training.data.sources import scan
+from training.data.sources import image_check as scan
 
 
 def as_pixels(image, seed):

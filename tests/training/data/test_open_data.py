@@ -4,8 +4,8 @@ import sys
 import numpy as np
 import pytest
 
+from tests.training.data import sklearn_digits as digits
 from tests.training.data.samples import fill
-from training import digits
 from training.data import DataError, evaluation_batches, open_data
 
 

@@ -4,8 +4,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from keras_mixers.labels import imagenet_names
+from tests.training.data import sklearn_digits as digits
 from tests.training.data.samples import ManyFiles, assert_same, join, take
-from training import digits
 from training.augment import Augmentation, make_policy
 from training.data import (
     DataError,
@@ -14,7 +14,7 @@ from training.data import (
     steps_per_epoch,
     train_batches,
 )
-from training.data.sources import tfds_builder
+from training.data.sources import tfds as tfds_builder
 
 
 def message_of(address, folder, **arguments):

@@ -6,7 +6,8 @@ from pathlib import Path
 from training.data.sources.digits import open_digits
 from training.data.sources.folder import open_folder
 from training.data.sources.npz import open_npz
-from training.data.split import Data, DataError
+from training.data.split import Data
+from training.errors import DataError
 
 _KINDS = ("tfds:NAME", "folder:PATH", "npz:PATH", "digits")
 
@@ -53,7 +54,7 @@ def open_data(
     kind, _, place = address.partition(":")
     if kind == "tfds" and place:
         # tensorflow-datasets takes a while to import, and the others don't need it.
-        from training.data.sources.tfds_builder import open_tfds
+        from training.data.sources.tfds import open_tfds
 
         return open_tfds(address, place, data_dir, held_out, min_side)
     if kind == "folder" and place:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from training.data.indexed import ArraySplit
-from training.data.sources.division import check_sides
+from training.data.random_access import ArraySplit
+from training.data.sources.hold_out import check_sides
 from training.data.split import Data
 
 NAMES = tuple("0123456789")
@@ -35,7 +35,7 @@ def scans() -> Iterator[Scan]:
 
 
 def open_digits(min_side: int) -> Data:
-    """Return the digits, divided as `training.digits` divides them.
+    """Return the digits, divided as `tests.training.data.sklearn_digits` divides them.
 
     Raises:
         DataError: if they are smaller than `min_side`.

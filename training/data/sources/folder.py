@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from training.data.indexed import FileSplit
-from training.data.sources.division import held_out_of
-from training.data.sources.scan import Finding, scan
-from training.data.split import Data, DataError
+from training.data.random_access import FileSplit
+from training.data.sources.hold_out import held_out_of
+from training.data.sources.image_check import Finding, scan
+from training.data.split import Data
+from training.errors import DataError
 
 _TRAIN = "train"
 _VALIDATION = ("val", "validation", "test")  # The first that there is.

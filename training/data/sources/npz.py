@@ -6,9 +6,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from training.data.indexed import ArraySplit
-from training.data.sources.division import check_sides, held_out_of
-from training.data.split import Data, DataError
+from training.data.random_access import ArraySplit
+from training.data.sources.hold_out import check_sides, held_out_of
+from training.data.split import Data
+from training.errors import DataError
 
 # Names of the arrays: of images and labels to train with, then of those to measure with.
 _DIVIDED = (

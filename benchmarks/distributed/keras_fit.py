@@ -1,0 +1,143 @@
+"""Keras's own `fit` beside ours on two replicas, as a table.
+
+No GPU is needed: TensorFlow is told to see two CPUs, and two processes on this machine are the
+workers. Each figure is the largest difference between the weights that two replicas and one device
+reach with the same batches, after two epochs of three steps.
+"""
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.distributed.replicas import furthest, logical_cpus, two_workers
+from benchmarks.distributed.sides import STEPS, Setting, compiled, difference, fit
+from training.devices import Devices
+from training.distributed.cluster import read_cluster
+from training.distributed.strategy import shared
+from training.loop.callbacks import Checkpoints
+from training.run.checkpoint import load_state, save_state
+
+BOUND = 1e-6
+PLAIN = Setting("AdamW with decay")
+SETTINGS = (
+    PLAIN,
+    Setting("clipped to a norm of 0.1", {"global_clipnorm": 0.1}),
+    Setting("gradients of two parts", stock={"gradient_accumulation_steps": 2}, accumulate=2),
+    Setting("moving average", {"use_ema": True}, {"ema_overwrite_frequency": STEPS}),
+    Setting("3 steps in one execution", steps=3),
+    Setting("BatchNormalization", {"learning_rate": 0.001}, batch_norm=True),
+    Setting("scaled loss, NaN on the second replica", broken=True),
+)
+
+
+def same_noise(two: tf.distribute.Strategy, ours: bool) -> float:
+    """Return the share of units that dropout treats alike on both replicas."""
+    with two.scope():
+        net = keras.Sequential([keras.Input((1000,)), keras.layers.Dropout(0.5, seed=3)])
+    run = tf.function(lambda: two.run(lambda: net(tf.ones((1, 1000)), training=True)))
+    with shared(net, two, Devices()) if ours else two.scope():
+        first, second = (np.array(mask) for mask in two.experimental_local_results(run()))
+    return float((first == second).mean())
+
+
+class _CrashError(Exception):
+    """What stops a run."""
+
+
+class _StopIn(keras.callbacks.Callback):
+    """Stops a run in the middle of its second epoch."""
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        if self.model.optimizer.iterations.numpy() == STEPS + 1:
+            raise _CrashError
+
+
+def resumed(ours: bool) -> float:
+    """Return how far a run that was stopped and went on is from one that was not."""
+    setting = Setting("", {"use_ema": True}, dropout=0.2)
+    one = tf.distribute.get_strategy()
+    whole = fit(compiled(setting, one, ours), setting)
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place, "state.npz")
+
+        def keep(model: keras.Model) -> keras.callbacks.Callback:
+            state = [*model.variables, *model.optimizer.variables]
+            if not ours:
+                return keras.callbacks.BackupAndRestore(place)
+            return Checkpoints(lambda step: save_state(path, step, state), STEPS)
+
+        model = compiled(setting, one, ours)
+        with suppress(_CrashError):
+            fit(model, setting, callbacks=[keep(model), _StopIn()])
+        model, first = compiled(setting, one, ours), 0
+        if ours:
+            state = [*model.variables, *model.optimizer.variables]
+            first = load_state(path, state) // STEPS
+        return furthest(fit(model, setting, callbacks=[keep(model)], first=first), whole)
+
+
+def workers(ours: bool) -> float | str:
+    """Return how far two processes are from one device, or what they fail with."""
+    processes = two_workers("benchmarks.distributed.keras_fit", "ours" if ours else "stock")
+    found, _ = (process.communicate(timeout=300)[0] for process in processes)
+    return json.loads(found.splitlines()[-1])
+
+
+def worker(side: str) -> None:
+    """Be one of two workers, and print what came out as JSON."""
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    try:
+        found: float | str = difference(PLAIN, strategy, side == "ours", read_cluster().index)
+    except Exception as error:
+        found = type(error).__name__
+    print(json.dumps(found))
+
+
+def cell(measure: Callable[[], float | str]) -> tuple[str, float]:
+    """Return what a cell of the table says, and the figure; infinite where there is none."""
+    try:
+        value = measure()
+    except Exception as error:  # Whatever Keras fails with is what the table tells.
+        value = type(error).__name__
+    if isinstance(value, str):
+        return f"fails: {value}", float("inf")
+    return ("all weights NaN" if np.isnan(value) else format(value, ".0e")), value
+
+
+def main() -> None:
+    """Print the table; fails if our side is further than 1e-6 from one device anywhere."""
+    if len(sys.argv) > 1:
+        worker(sys.argv[1])
+        return
+    logical_cpus(2)
+    two = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+    rows: list[tuple[str, Callable[[bool], float | str]]] = [
+        (setting.name, lambda ours, setting=setting: difference(setting, two, ours))
+        for setting in SETTINGS
+    ]
+    rows += [("two workers", workers), ("stopped in an epoch, and gone on", resumed)]
+    print(f"| setting, Keras {keras.__version__}, TensorFlow {tf.__version__} | `fit` | ours |")
+    print("|---|---:|---:|")
+    figures = []
+    for name, measure in rows:
+        (stock, _), (own, value) = (
+            cell(lambda ours=ours, measure=measure: measure(ours)) for ours in (False, True)
+        )
+        figures.append(value)
+        print(f"| {name} | {stock} | {own} |", flush=True)
+    stock, own = (format(same_noise(two, ours), ".0%") for ours in (False, True))
+    print(f"| dropout: units alike on both replicas | {stock} | {own} |")
+    if not all(value <= BOUND for value in figures):
+        worst = np.max(figures)
+        sys.exit(f"Error: ours is {worst:.1e} from one device, expected at most {BOUND:.0e}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""The two sides of a comparison. Each runs in a process of its own and imports its library alone.
+
+`start_keras` and `start_timm` build a network and return the logits of each of its modes;
+`seconds` then times one batch in one mode, in the same process.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.timm_variants import VARIANTS, random_images
+
+OURS = "tf.function"
+COMPILED = "NHWC compiled"
+_modes: dict[str, Callable[[], np.ndarray]] = {}
+
+
+def start_timm(name: str, batch: int, threads: int, weights: Path) -> dict[str, np.ndarray]:
+    """Build timm's variant with random weights and write them to the file `weights`."""
+    import torch
+
+    from benchmarks import timm_reference
+
+    torch.set_num_threads(threads)
+    model = timm_reference.random_model(VARIANTS[name])
+    timm_reference.write_weights(model, weights)
+    images = timm_reference.channels_first(random_images(batch))
+
+    def mode(model: torch.nn.Module, images: torch.Tensor) -> Callable[[], np.ndarray]:
+        def run() -> np.ndarray:
+            with torch.inference_mode():
+                return model(images).numpy()
+
+        return run
+
+    _modes["NCHW"] = mode(model, images)
+    nhwc = timm_reference.random_model(VARIANTS[name]).to(memory_format=torch.channels_last)
+    images_nhwc = images.to(memory_format=torch.channels_last)
+    _modes["NHWC"] = mode(nhwc, images_nhwc)
+    if shutil.which(os.environ.get("CXX", "g++")):
+        _modes[COMPILED] = mode(torch.compile(nhwc), images_nhwc)
+    return {key: run() for key, run in _modes.items()}
+
+
+def start_keras(name: str, batch: int, threads: int, weights: Path) -> dict[str, np.ndarray]:
+    """Build our variant with the weights of that file, as a TensorFlow graph."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import tensorflow as tf
+
+    import keras_mixers
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    model = keras_mixers.create_model(
+        name, include_preprocessing=False, classifier_activation=None, weights=weights
+    )
+    images = tf.constant(random_images(batch))
+    forward = tf.function(lambda x: model(x, training=False))
+    _modes[OURS] = lambda: forward(images).numpy()
+    return {OURS: _modes[OURS]()}
+
+
+def seconds(mode: str) -> float:
+    """Return how long one batch takes, after one that is not timed: the other side ran before."""
+    _modes[mode]()
+    start = time.perf_counter()
+    _modes[mode]()
+    return time.perf_counter() - start

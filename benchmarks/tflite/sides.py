@@ -1,0 +1,111 @@
+"""The two sides of `benchmarks.tflite`: Keras, which also writes the files, and LiteRT.
+
+Each runs in a process of its own. Starting a side returns the logits of each of its modes, for one
+image; `seconds` then times that image in one mode, in the same process.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.timm_variants import random_images
+
+if TYPE_CHECKING:
+    import keras
+
+    from hub_export.tflite.settings import Quantize
+
+KERAS = "keras"
+CALLS = 5
+Logits = dict[str, np.ndarray]
+_modes: dict[str, Callable[[], np.ndarray]] = {}
+
+
+def pixels(count: int) -> np.ndarray:
+    """Return images (B, 224, 224, 3) of whole numbers in [0, 255], float32."""
+    return np.clip(128 + 50 * random_images(count), 0, 255).round()
+
+
+def start_keras(name: str, modes: "Sequence[Quantize]", threads: int, folder: Path) -> Logits:
+    """Build a variant with random weights, and write a TFLite file of it for each mode."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+    import tensorflow as tf
+
+    import keras_mixers
+    from hub_export.tflite.export import write_tflite
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    keras.utils.set_random_seed(0)
+    model = keras_mixers.create_model(name, classifier_activation=None)
+    _change_starting_weights(model)
+    for mode in modes:
+        data = pixels(16) if mode == "int8" else None
+        write_tflite(model, folder / f"{mode}.tflite", mode, data)
+    image = tf.constant(pixels(1))
+    forward = tf.function(lambda x: model(x, training=False), autograph=False)
+    _modes[KERAS] = lambda: forward(image).numpy()
+    return {KERAS: _modes[KERAS]()}
+
+
+def _change_starting_weights(model: "keras.Model") -> None:
+    """Change, in place, the zeros and ones, which the converter leaves out of a file."""
+    numbers = np.random.default_rng(0)
+    for weight in model.weights:
+        if len(weight.shape) == 1:
+            weight.assign_add(numbers.normal(size=weight.shape, scale=0.1))
+    # MLPMixer's starts at 0: its logits would say nothing.
+    head = model.get_layer("head").kernel
+    head.assign(numbers.normal(size=head.shape, scale=head.shape[0] ** -0.5))
+
+
+def start_litert(modes: Sequence[str], threads: int, folder: Path) -> Logits:
+    """Load the files that `start_keras` wrote."""
+    for mode in modes:
+        _modes[mode] = _load(folder / f"{mode}.tflite", threads)
+    return {mode: run() for mode, run in _modes.items()}
+
+
+def _load(path: Path, threads: int) -> Callable[[], np.ndarray]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(path), num_threads=threads)
+    interpreter.allocate_tensors()
+    (entry,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
+    image = np.resize(pixels(1), entry["shape"]).astype(entry["dtype"])
+    scale, zero = output["quantization"]
+
+    def run() -> np.ndarray:
+        interpreter.set_tensor(entry["index"], image)
+        interpreter.invoke()
+        found = interpreter.get_tensor(output["index"])
+        return scale * (found.astype("float32") - zero) if scale else found
+
+    return run
+
+
+def seconds(mode: str) -> float:
+    """Return how long one image takes, the median of CALLS after one: the other side ran before."""
+    _modes[mode]()
+    durations = []
+    for _ in range(CALLS):
+        start = time.perf_counter()
+        _modes[mode]()
+        durations.append(time.perf_counter() - start)
+    return median(durations)
+
+
+def in_turns(turns: Sequence[tuple[Executor, str]], rounds: int) -> dict[str, list[float]]:
+    """Return how long each mode takes on its side, in milliseconds, a figure a round."""
+    times: dict[str, list[float]] = {mode: [] for _, mode in turns}
+    for i in range(rounds):
+        for side, mode in turns if i % 2 == 0 else reversed(turns):
+            times[mode].append(1000 * side.submit(seconds, mode).result())
+    return times

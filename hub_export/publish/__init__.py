@@ -1,0 +1,1 @@
+"""What TensorFlow Hub and Kaggle Models show beside a model."""

@@ -1,0 +1,117 @@
+"""All that a model hub wants of a model: both handles, archives, card and Kaggle's files."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from hub_export.archive import SAVED_MODEL_FILE, SUFFIX, write_archive
+from hub_export.model_facts import Facts, facts_of
+from hub_export.publish import kaggle
+from hub_export.publish.model_card import model_card
+from hub_export.saved_model.export import write_saved_model
+from hub_export.verification.verify import Verification, export_verified
+from keras_mixers.atomic_files import write_atomically
+from keras_mixers.models.heads import features_of, is_classifier
+
+CLASSIFICATION, FEATURE_VECTOR = "classification", "feature-vector"
+HANDLES = (CLASSIFICATION, FEATURE_VECTOR)
+CARD = "README.md"
+
+
+def export_hub(
+    model: keras.Model,
+    out: str | Path,
+    labels: Sequence[str] | None = None,
+    facts: Facts | None = None,
+    tar: bool = False,
+    data: np.ndarray | str | Path | None = None,
+    overwrite: bool = False,
+) -> dict[str, Verification]:
+    """Write a model as TensorFlow Hub and Kaggle Models take it, a folder for each handle.
+
+    `out` gets `classification/` (of a model without top: nothing) and `feature-vector/`, which are
+    SavedModels as `export_saved_model` writes them, `README.md`, the model card, and the files
+    that Kaggle's command line reads; with `tar`, also an archive and its sha256 for each handle.
+    Every SavedModel is loaded in a new process and compared before `out` appears.
+
+    Args:
+        model: with `include_preprocessing=True`.
+        out: the folder to write. It appears whole or not at all.
+        labels: a name for each class.
+        facts: what is known of the model, from `facts_of`; None: what it says itself.
+        tar: whether to write archives too.
+        data: images for the comparison, as `verify` takes them.
+        overwrite: whether to replace an earlier export at `out`.
+
+    Returns:
+        What was compared, by handle.
+
+    Raises:
+        ValueError: as `export_saved_model`.
+        FileExistsError: if there is something at `out` that must stay.
+        FileNotFoundError: if there is no folder to write into.
+
+    Example:
+
+    >>> import tempfile, keras_mixers
+    >>> model = keras_mixers.ConvMixer(8, 1, input_shape=(32, 32, 3), classes=5)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     checks = export_hub(model, f"{folder}/hub", list("abcde"))
+    ...     sorted(path.name for path in Path(folder, "hub").iterdir() if path.is_dir())
+    ['classification', 'feature-vector']
+    >>> all(verification.passed for verification in checks.values())
+    True
+
+    Reference: https://www.tensorflow.org/hub/common_saved_model_apis/images.
+    """
+    facts = facts_of(model, labels) if facts is None else replace(facts, labels=labels is not None)
+    with write_atomically(Path(out), overwrite, marker=kaggle.MODEL_METADATA_FILE) as place:
+        place.mkdir()
+        verifications = {}
+        if is_classifier(model):
+            verifications[CLASSIFICATION] = _write(
+                model, place / CLASSIFICATION, labels, facts, data
+            )
+        features = features_of(model)
+        verifications[FEATURE_VECTOR] = _write(
+            features, place / FEATURE_VECTOR, None, _of_features(features, facts), data
+        )
+        digests = {}
+        if tar:
+            names = {handle: f"{handle}{SUFFIX}" for handle in verifications}
+            digests = {name: write_archive(place / h, place / name) for h, name in names.items()}
+        card = model_card(facts, list(verifications), digests)
+        (place / CARD).write_text(card, encoding="utf-8")
+        kaggle.write_kaggle(place, facts, card, list(verifications))
+    return verifications
+
+
+def parts_of(path: Path) -> list[Path]:
+    """Return the exports in a folder that `export_hub` wrote; of any other path, itself."""
+    if not (path / kaggle.MODEL_METADATA_FILE).is_file():
+        return [path]
+    places = [path / f"{handle}{end}" for handle in HANDLES for end in ("", SUFFIX)]
+    return [place for place in places if place.exists()]
+
+
+def _write(
+    model: keras.Model,
+    folder: Path,
+    labels: Sequence[str] | None,
+    facts: Facts,
+    data: np.ndarray | str | Path | None,
+) -> Verification:
+    write = partial(write_saved_model, model, labels=labels, metadata=facts.to_json())
+    return export_verified(
+        write, model, folder, overwrite=False, marker=SAVED_MODEL_FILE, data=data
+    )
+
+
+def _of_features(features: keras.Model, facts: Facts) -> Facts:
+    """Return what is known of a model's features, which have no classes and no accuracy."""
+    own = facts_of(features)
+    return replace(own, licence=facts.licence, dataset=facts.dataset)

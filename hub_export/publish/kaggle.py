@@ -1,0 +1,133 @@
+"""The files that Kaggle's command line reads when it publishes a model and its variations."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hub_export.model_facts import Facts
+
+MODEL_METADATA_FILE = "model-metadata.json"
+INSTANCE_FILE = "model-instance-metadata.json"
+# Kaggle's command line refuses to upload until its user has put a name here.
+OWNER = "INSERT_OWNER_SLUG_HERE"
+FRAMEWORK = "tensorFlow2"
+SHORTEST_SLUG, LONGEST_SLUG = 3, 50
+
+# Licences as Kaggle spells them, by SPDX's names.
+LICENCES = {
+    "AGPL-3.0-only": "GNU Affero General Public License 3.0",
+    "Apache-2.0": "Apache 2.0",
+    "BSD-3-Clause": "BSD-3-Clause",
+    "CC-BY-3.0": "Attribution 3.0 Unported (CC BY 3.0)",
+    "CC-BY-4.0": "Attribution 4.0 International (CC BY 4.0)",
+    "CC-BY-NC-4.0": "Attribution-NonCommercial 4.0 International (CC BY-NC 4.0)",
+    "CC-BY-NC-ND-4.0": (
+        "Attribution-NonCommercial-NoDerivatives 4.0 International (CC BY-NC-ND 4.0)"
+    ),
+    "CC-BY-NC-SA-4.0": "CC BY-NC-SA 4.0",
+    "CC-BY-ND-4.0": "Attribution-NoDerivatives 4.0 International (CC BY-ND 4.0)",
+    "CC-BY-SA-3.0": "CC BY-SA 3.0",
+    "CC-BY-SA-4.0": "CC BY-SA 4.0",
+    "CC0-1.0": "CC0: Public Domain",
+    "GPL-2.0-only": "GPL 2",
+    "GPL-3.0-only": "GPL 3",
+    "LGPL-3.0-only": "GNU Lesser General Public License 3.0",
+    "MIT": "MIT",
+}
+
+
+def write_kaggle(out: Path, facts: Facts, card: str, handles: Sequence[str]) -> None:
+    """Write Kaggle's files into a folder of SavedModels.
+
+    `out` gets `model-metadata.json`, and each of its folders, one a variation of the model, gets
+    `model-instance-metadata.json`. They name no owner, and the model is private.
+
+    Args:
+        out: the folder that holds a folder for each handle.
+        facts: of the model.
+        card: the model card, in Markdown.
+        handles: names of the SavedModels' folders, such as "classification".
+
+    Raises:
+        FileNotFoundError: if a handle's folder is missing.
+    """
+    _write(out / MODEL_METADATA_FILE, model_metadata(facts, card))
+    for handle in handles:
+        _write(out / handle / INSTANCE_FILE, instance_metadata(facts, handle))
+
+
+def model_metadata(facts: Facts, card: str) -> dict[str, Any]:
+    """Return what `kaggle models create` reads.
+
+    Reference: https://github.com/Kaggle/kaggle-cli/blob/main/docs/models_metadata.md.
+    """
+    what = "features" if facts.classes is None else "classifier and features"
+    return {
+        "ownerSlug": OWNER,
+        "title": facts.name,
+        "slug": slug(facts.name),
+        "subtitle": f"{facts.family or 'Image'} {what}: SavedModels to call and to fine-tune",
+        "isPrivate": True,
+        "description": card,
+        "publishTime": "",
+        "provenanceSources": facts.paper or "",
+    }
+
+
+def instance_metadata(facts: Facts, handle: str) -> dict[str, Any]:
+    """Return what `kaggle models variations create` reads; see `model_metadata`."""
+    height, width, channels = facts.input_shape
+    size = "images of any height and width" if height is None else f"images of {height} x {width}"
+    licence = facts.licence or "not stated"
+    outputs = "logits" if handle == "classification" else "features"
+    return {
+        "ownerSlug": OWNER,
+        "modelSlug": slug(facts.name),
+        "instanceSlug": slug(handle),
+        "framework": FRAMEWORK,
+        "overview": (
+            f"Maps {size} pixels with {channels} channels, float32 in [0, 1], to {outputs}. "
+            f"Licence of the weights: {licence}."
+        ),
+        "usage": (
+            "```python\n"
+            "import tensorflow_hub as hub\n\n"
+            'layer = hub.KerasLayer("${PATH}", trainable=True)\n'
+            "```\n"
+        ),
+        "licenseName": kaggle_licence(facts.licence),
+        "fineTunable": True,
+        "trainingData": [] if facts.dataset is None else [facts.dataset],
+        "modelInstanceType": "Unspecified",
+        "baseModelInstance": "",
+        "externalBaseModelUrl": "",
+    }
+
+
+def kaggle_licence(licence: str | None) -> str:
+    """Return a licence as Kaggle spells it, or "Other" for one that it does not list.
+
+    >>> kaggle_licence("Apache-2.0"), kaggle_licence("BSD-3-Clause-Clear"), kaggle_licence(None)
+    ('Apache 2.0', 'Other', 'Other')
+    """
+    if licence in LICENCES.values():
+        return str(licence)
+    return LICENCES.get(licence or "", "Other")
+
+
+def slug(name: str) -> str:
+    """Return a name as part of an address: lower-case letters, digits and single hyphens.
+
+    >>> slug("T2T_ViT 14"), slug("ab")
+    ('t2t-vit-14', 'ab-model')
+    """
+    words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    if len(words) < SHORTEST_SLUG:
+        words = f"{words}-model".strip("-")
+    return words[:LONGEST_SLUG].rstrip("-")
+
+
+def _write(path: Path, fields: dict[str, Any]) -> None:
+    path.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")

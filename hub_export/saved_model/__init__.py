@@ -1,0 +1,1 @@
+"""Reusable SavedModels, to load, to call and to fine-tune."""

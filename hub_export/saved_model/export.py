@@ -1,0 +1,137 @@
+"""SavedModels that TensorFlow Hub users load, call and fine-tune."""
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from hub_export.archive import SAVED_MODEL_FILE
+from hub_export.model_facts import facts_of
+from hub_export.requirements import require_names, require_preprocessing, require_tensorflow
+from hub_export.saved_model.reusable import call, reusable
+from hub_export.verification.verify import Verification, export_verified
+from keras_mixers.models.heads import features_of, is_classifier, to_probabilities, without_softmax
+
+
+def export_saved_model(
+    model: keras.Model,
+    path: str | Path,
+    labels: Sequence[str] | None = None,
+    overwrite: bool = False,
+    data: np.ndarray | str | Path | None = None,
+) -> Verification:
+    """Write a model as a reusable SavedModel, a folder for `tensorflow_hub.load(path)`.
+
+    What is loaded maps images (B, H, W, C), float32 in [0, 1], to float32 logits (B, classes), or,
+    for a model without top, to its features. It has `__call__(inputs, training=False)`, traced
+    both ways, `variables`, `trainable_variables` and `regularization_losses`; a classifier also
+    has `features`, an object of the same kind. Signatures, from `images`: `serving_default` (of a
+    classifier: to `logits` and `probabilities`), `image_classification` and `feature_vector` (to
+    `default`). `labels` and `metadata` are assets.
+
+    Before it takes its name it is loaded in a new process and compared; see `verify`.
+
+    Args:
+        model: with `include_preprocessing=True`, as it takes pixels in [0, 255]. Its input's
+            height and width become those of the SavedModel; None means any.
+        path: the folder to write. It appears whole or not at all.
+        labels: a name for each class.
+        overwrite: whether to replace a SavedModel at `path`.
+        data: images for the comparison, as `verify` takes them.
+
+    Returns:
+        What was compared.
+
+    Raises:
+        ValueError: if it is not known which pixels the model expects, labels and classes are not
+            as many, Keras does not run on TensorFlow, or the comparison fails.
+        FileExistsError: if there is something at `path` that must stay.
+        FileNotFoundError: if there is no folder to write into.
+
+    Example:
+
+    >>> import tempfile, keras_mixers, tensorflow_hub
+    >>> model = keras_mixers.MLPMixer(8, 1, input_shape=(32, 32, 3), classes=5)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = export_saved_model(model, f"{folder}/mixer")
+    ...     tensorflow_hub.load(f"{folder}/mixer")(tf.ones((2, 32, 32, 3))).shape
+    TensorShape([2, 5])
+
+    Reference: https://www.tensorflow.org/hub/reusable_saved_models.
+    """
+    write = partial(write_saved_model, model, labels=labels)
+    return export_verified(write, model, Path(path), overwrite, SAVED_MODEL_FILE, data)
+
+
+def write_saved_model(
+    model: keras.Model,
+    folder: Path,
+    labels: Sequence[str] | None = None,
+    metadata: Mapping[str, object] | None = None,
+) -> None:
+    """Write what `export_saved_model` writes, straight to `folder`, without comparing it.
+
+    Args:
+        model: as for `export_saved_model`.
+        folder: the folder to write.
+        labels: a name for each class.
+        metadata: what the asset `metadata.json` says; None: what the model itself tells.
+
+    Raises:
+        ValueError: if the model or the labels don't fit; see `export_saved_model`.
+    """
+    require_tensorflow()
+    remedy = "build it with include_preprocessing=True"
+    require_preprocessing(model, "The SavedModel takes pixels in [0, 1]", remedy)
+    root_model = without_softmax(model)
+    if labels is not None:
+        require_names(model, labels)
+    if metadata is None:
+        metadata = facts_of(model, labels).to_json()
+    images = tf.TensorSpec(root_model.inputs[0].shape, tf.float32, name="images")
+    root = reusable(root_model, images)
+    if is_classifier(model):
+        root.features = reusable(features_of(model), images)
+    with tempfile.TemporaryDirectory() as assets:
+        if labels is not None:
+            root.labels = _asset(Path(assets, "labels.txt"), "".join(f"{n}\n" for n in labels))
+        root.metadata = _asset(Path(assets, "metadata.json"), json.dumps(metadata, indent=2))
+        tf.saved_model.save(root, str(folder), signatures=_signatures(model, images))
+
+
+def _asset(path: Path, text: str) -> tf.saved_model.Asset:
+    path.write_text(text, encoding="utf-8")
+    return tf.saved_model.Asset(str(path))
+
+
+def _signatures(model: keras.Model, images: tf.TensorSpec) -> dict[str, Callable]:
+    """Return the functions of inference, by name; serving programs call them."""
+    signature = tf.function(input_signature=[images], autograph=False)
+    logits, features = without_softmax(model), features_of(model)
+
+    @signature
+    def feature_vector(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"default": call(features, images, training=False)}
+
+    if not is_classifier(model):
+        return {"serving_default": feature_vector, "feature_vector": feature_vector}
+
+    @signature
+    def serving_default(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        scores = call(logits, images, training=False)
+        return {"logits": scores, "probabilities": to_probabilities(model, scores)}
+
+    @signature
+    def image_classification(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"default": call(logits, images, training=False)}
+
+    return {
+        "serving_default": serving_default,
+        "image_classification": image_classification,
+        "feature_vector": feature_vector,
+    }

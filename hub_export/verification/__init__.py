@@ -1,0 +1,1 @@
+"""Exports, loaded in a new process and compared with their models."""

@@ -1,0 +1,89 @@
+"""What a TFLite file says of itself: operators, types of its tensors."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from tensorflow.lite.python import schema_py_generated as schema
+
+# What the numbers of a file are.
+Quantize = Literal["none", "float16", "dynamic", "int8", "int16x8"]
+_FLOATS = (schema.TensorType.FLOAT16, schema.TensorType.FLOAT32, schema.TensorType.FLOAT64)
+
+
+def custom_operators(content: bytes) -> list[str]:
+    """Return the names of the operators of a TFLite file that are not TFLite's own."""
+    file = schema.Model.GetRootAs(content, 0)
+    codes = [file.OperatorCodes(i) for i in range(file.OperatorCodesLength())]
+    return [
+        code.CustomCode().decode()
+        for code in codes
+        if code.BuiltinCode() == schema.BuiltinOperator.CUSTOM
+    ]
+
+
+def float_tensors(content: bytes) -> list[str]:
+    """Return the names of a file's tensors of floating point, those that go in and out left out."""
+    file = schema.Model.GetRootAs(content, 0)
+    names = []
+    for i in range(file.SubgraphsLength()):
+        graph = file.Subgraphs(i)
+        outside = {*graph.InputsAsNumpy().tolist(), *graph.OutputsAsNumpy().tolist()}
+        names += [
+            graph.Tensors(j).Name().decode()
+            for j in range(graph.TensorsLength())
+            if j not in outside and graph.Tensors(j).Type() in _FLOATS
+        ]
+    return names
+
+
+def quantization_of(content: bytes) -> Quantize:
+    """Return how a file is quantised, by the types of its weights and of what is computed.
+
+    >>> import keras_mixers, pathlib, tempfile
+    >>> from hub_export.tflite.export import write_tflite
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "mixer.tflite")
+    ...     write_tflite(keras_mixers.MLPMixer(8, 1, input_shape=(32, 32, 3)), path, "float16")
+    ...     quantization_of(path.read_bytes())
+    'float16'
+    """
+    file = schema.Model.GetRootAs(content, 0)
+    tensors = list(_tensors(file))
+    computed = {tensor.Type() for tensor, constant in tensors if not constant}
+    weights = {tensor.Type() for tensor, constant in tensors if constant}
+    if schema.TensorType.INT16 in computed:
+        return "int16x8"
+    if schema.TensorType.INT8 in computed:
+        return "int8"
+    if schema.TensorType.INT8 in weights:
+        return "dynamic"
+    return "float16" if schema.TensorType.FLOAT16 in weights else "none"
+
+
+def describe(path: Path) -> tuple[Quantize, tuple[int | None, ...]]:
+    """Return how a file is quantised and the (H, W, C) of its images, None where it takes any.
+
+    Raises:
+        ValueError: if it is no TFLite file.
+    """
+    content = path.read_bytes()
+    if content[4:8] != b"TFL3":
+        raise ValueError(f"{path} is no TFLite file.")
+    try:
+        graph = schema.Model.GetRootAs(content, 0).Subgraphs(0)
+        tensor = graph.Tensors(graph.Inputs(0))
+        sizes = tensor.ShapeAsNumpy() if tensor.ShapeSignatureIsNone() else None
+        sizes = (tensor.ShapeSignatureAsNumpy() if sizes is None else sizes).tolist()
+        return quantization_of(content), tuple(None if s < 0 else s for s in sizes[1:])
+    except Exception as error:  # What reads a damaged file stumbles anywhere.
+        raise ValueError(f"{path} is damaged ({error}).") from None
+
+
+def _tensors(file: schema.Model) -> Iterator[tuple[schema.Tensor, bool]]:
+    """Yield each tensor, and whether it is constant."""
+    for i in range(file.SubgraphsLength()):
+        graph = file.Subgraphs(i)
+        for j in range(graph.TensorsLength()):
+            tensor = graph.Tensors(j)
+            yield tensor, file.Buffers(tensor.Buffer()).DataLength() > 0

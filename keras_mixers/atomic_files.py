@@ -1,0 +1,93 @@
+"""Files and folders that appear whole or not at all."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def check_writable(target: Path, overwrite: bool, marker: str | None = None) -> None:
+    """Raise an error if something may not be written to `target`.
+
+    Args:
+        target: the file to write; the folder, if there is a `marker`.
+        overwrite: whether `target` may exist. A folder may be replaced only by a folder and only
+            if it has the marker: an export takes no folder of other things with it.
+        marker: file that every folder of the kind has, such as "saved_model.pb".
+
+    Raises:
+        FileNotFoundError: if there is no folder to write into.
+        FileExistsError: if `target` exists and must stay.
+    """
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {str(target.parent)!r} to write into.")
+    if not (target.exists() or target.is_symlink()):
+        return
+    if not overwrite:
+        raise FileExistsError(
+            f"{str(target)!r} exists; pass overwrite=True (--overwrite) to replace it."
+        )
+    if marker is None and target.is_dir():
+        raise FileExistsError(f"{str(target)!r} is a folder; expected a file to replace.")
+    if marker is not None and (target.is_symlink() or not (target / marker).is_file()):
+        raise FileExistsError(
+            f"{str(target)!r} is no folder with a file {marker!r}, so it is not replaced; choose "
+            "another place."
+        )
+
+
+def swap_into_place(source: Path, target: Path) -> None:
+    """Rename `source` to `target`, of the same file system, in place of what is there.
+
+    Files are swapped in one step. A folder moves aside to `source`'s neighbour first, and back if
+    the renaming fails.
+    """
+    if not target.is_dir() or target.is_symlink():
+        source.replace(target)
+        return
+    old = source.with_name(f"{source.name}.old")
+    target.rename(old)
+    try:
+        source.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    shutil.rmtree(old)
+
+
+@contextmanager
+def write_atomically(target: Path, overwrite: bool, marker: str | None = None) -> Iterator[Path]:
+    """Lend a place beside `target` to write at; at the end it is renamed to `target`.
+
+    After an error in the block nothing is left behind, and `target` is as it was.
+
+    Args:
+        target: the file or folder to write; see `check_writable`.
+        overwrite: whether `target` may exist.
+        marker: file that every folder of the kind has.
+
+    Raises:
+        FileNotFoundError: if there is no folder to write into.
+        FileExistsError: if `target` exists and must stay.
+        OSError: if the folder does not let itself be written into.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with write_atomically(Path(folder) / "a.txt", overwrite=False) as place:
+    ...         _ = place.write_text("whole")
+    ...     (Path(folder) / "a.txt").read_text()
+    'whole'
+    """
+    check_writable(target, overwrite, marker)
+    try:
+        staging = tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-")
+    except OSError as error:
+        raise OSError(
+            f"Nothing can be written into the folder {str(target.parent)!r}: {error.strerror}; "
+            "choose another one."
+        ) from None
+    with staging as folder:
+        place = Path(folder) / target.name
+        yield place
+        swap_into_place(place, target)

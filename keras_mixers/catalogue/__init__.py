@@ -1,0 +1,41 @@
+"""What is known of the published networks, by name. Needs no Keras."""
+
+import difflib
+import fnmatch
+from dataclasses import replace
+
+from keras_mixers.catalogue.conv_mixer import CONV_MIXER_VARIANTS
+from keras_mixers.catalogue.mlp_mixer import MLP_MIXER_VARIANTS
+from keras_mixers.catalogue.sources import sources_of
+from keras_mixers.catalogue.t2t_vit import T2T_VIT_VARIANTS
+from keras_mixers.catalogue.variant import Variant
+
+_VARIANTS = {
+    variant.name: replace(variant, weights=sources_of(variant.name))
+    for variant in (*CONV_MIXER_VARIANTS, *MLP_MIXER_VARIANTS, *T2T_VIT_VARIANTS)
+}
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Return the names of the published variants that match a shell pattern, sorted.
+
+    >>> list_models("mixer_b*")
+    ['mixer_b16', 'mixer_b32']
+    """
+    return sorted(fnmatch.filter(_VARIANTS, pattern))
+
+
+def model_info(name: str) -> Variant:
+    """Return what is known of a published variant.
+
+    Raises:
+        ValueError: if there is no variant of that name; the message offers the nearest.
+
+    >>> model_info("t2t_vit_14").parameters
+    21465806
+    """
+    if name not in _VARIANTS:
+        near = difflib.get_close_matches(str(name), _VARIANTS, n=3)
+        offer = f"did you mean {', '.join(near)}?" if near else "see keras_mixers.list_models()."
+        raise ValueError(f"There is no variant {name!r}; {offer}")
+    return _VARIANTS[name]

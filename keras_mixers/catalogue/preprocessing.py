@@ -1,0 +1,27 @@
+"""How images become the input of a network at evaluation, as data."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How images become the input of a network at evaluation.
+
+    Attributes:
+        mean: per channel, of pixels in [0, 1].
+        std: per channel, of pixels in [0, 1].
+        crop: side of the central crop, as a share of the resized image's shorter side.
+        interpolation: filter of the resize.
+    """
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    crop: float
+    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+CIFAR_MEAN = (0.4914, 0.4822, 0.4465)
+CIFAR_STD = (0.2471, 0.2435, 0.2616)

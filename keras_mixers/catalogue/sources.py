@@ -1,0 +1,62 @@
+"""All released files, and how to find one."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from keras_mixers.catalogue.checksums import CHECKSUMS, Checksum
+from keras_mixers.catalogue.conv_mixer import CONV_MIXER_SOURCES
+from keras_mixers.catalogue.mlp_mixer import MLP_MIXER_SOURCES
+from keras_mixers.catalogue.source import Source
+from keras_mixers.catalogue.t2t_vit import T2T_VIT_SOURCES
+
+
+def _with_checksums(
+    sources: Iterable[Source], checksums: Mapping[str, Checksum]
+) -> tuple[Source, ...]:
+    """Return the rows with what is known of each file's content."""
+    rows = tuple(sources)
+    strangers = set(checksums) - {source.file for source in rows}
+    if strangers:
+        raise ValueError(f"checksums.py has rows of no released file: {sorted(strangers)}.")
+    return tuple(
+        replace(source, **checksums[source.file]._asdict()) if source.file in checksums else source
+        for source in rows
+    )
+
+
+SOURCES = _with_checksums((*CONV_MIXER_SOURCES, *MLP_MIXER_SOURCES, *T2T_VIT_SOURCES), CHECKSUMS)
+
+
+def sources_of(variant: str) -> tuple[Source, ...]:
+    """Return the released files of a variant; none, if there are none.
+
+    >>> [source.name for source in sources_of("convmixer_768_32")]
+    ['imagenet', 'imagenet-authors']
+    """
+    return tuple(source for source in SOURCES if source.variant == variant)
+
+
+def find_source(variant: str, name: str) -> Source:
+    """Return the released file of a variant that `weights=` calls `name`.
+
+    Args:
+        variant: name of a published variant.
+        name: such as "imagenet".
+
+    Raises:
+        ValueError: if there is none; the message says which there are.
+
+    >>> find_source("mixer_b16", "imagenet21k").classes
+    21843
+    """
+    released = {source.name: source for source in sources_of(variant)}
+    if not released:
+        others = sorted({source.variant for source in SOURCES})
+        raise ValueError(
+            f"No weights of {variant!r} were released; there are some of {', '.join(others)}."
+        )
+    if name not in released:
+        raise ValueError(
+            f"There are no weights {name!r} of {variant!r}; there are {', '.join(released)}."
+        )
+    return released[name]

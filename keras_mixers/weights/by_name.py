@@ -1,0 +1,88 @@
+"""Models with released weights: which file is meant, and what belongs to it."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+
+from keras_mixers.catalogue import list_models, model_info
+from keras_mixers.catalogue.source import Source
+from keras_mixers.catalogue.sources import find_source
+from keras_mixers.catalogue.variant import Argument
+from keras_mixers.layers.activations import Activation
+from keras_mixers.weights.load import load_checkpoint
+
+_LOG = logging.getLogger("keras_mixers")
+
+
+def download_weights(variant: str, name: str = "imagenet") -> Path:
+    """Download a released file, unless it is in the cache, and return its path.
+
+    Args:
+        variant: name of a published variant.
+        name: of the weights, one of those in `model_info(variant).weights`.
+
+    Raises:
+        ValueError: if there is no such variant, or no such weights of it.
+        DownloadError: an OSError, if the file can't be had.
+
+    Example:
+
+    >>> download_weights("mixer_b16")  # doctest: +SKIP
+    PosixPath('/home/me/.cache/keras_mixers/imagenet1k-Mixer-B_16.npz')
+    """
+    from keras_mixers.weights.download import fetch  # With packages that only downloads need.
+
+    return fetch(find_source(model_info(variant).name, name))
+
+
+def match_named_weights(
+    family: str, arguments: Mapping[str, Argument], activation: Activation, name: str
+) -> Source:
+    """Return the released file that `weights=name` means for a network.
+
+    Args:
+        family: "ConvMixer", "MLPMixer" or "T2TViT".
+        arguments: of the network, apart from its activation.
+        activation: of the network.
+        name: of the weights.
+
+    Raises:
+        ValueError: if the network is no published variant, or has no weights of that name, or they
+            were trained with another activation.
+    """
+    for variant in map(model_info, list_models()):
+        published = {key: variant.arguments[key] for key in variant.arguments.keys() & arguments}
+        if variant.family == family and published == arguments:
+            break
+    else:
+        released = sorted({info.name for info in map(model_info, list_models()) if info.weights})
+        raise ValueError(
+            f"weights={name!r} are of published variants ({', '.join(released)}), and none of them "
+            f"is a {family} of these arguments; give the path of a file, or None."
+        )
+    source = find_source(variant.name, name)
+    trained = source.activation or variant.arguments.get("activation", "gelu")
+    if activation != trained:
+        raise ValueError(
+            f"The weights {name!r} of {variant.name} were trained with activation={trained!r}; "
+            f"received {activation!r}."
+        )
+    return source
+
+
+def load_named_weights(model: keras.Model, source: Source) -> None:
+    """Download a released file and load it; a head of other classes is left as it starts."""
+    path = download_weights(source.variant, source.name)
+    heads = [layer.units for layer in model.layers if layer.name == "head"]
+    other = bool(heads) and heads[0] != source.classes
+    load_checkpoint(model, path, skip_head=other)
+    if other:
+        _LOG.warning(
+            "%s: the head for %d classes starts anew; everything else is from %r (%d classes).",
+            model.name,
+            heads[0],
+            source.name,
+            source.classes,
+        )

@@ -1,0 +1,1 @@
+"""The `keras-mixers` command."""

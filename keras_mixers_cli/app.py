@@ -1,0 +1,75 @@
+"""The `keras-mixers` command. Nothing heavy is imported before a command needs it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_mixers import __version__
+from keras_mixers_cli.console import one_line_errors, packages_of, quiet_start
+from keras_mixers_cli.export import export, verify
+from keras_mixers_cli.models import info, list_variants, predict
+from keras_mixers_cli.training import evaluate, few_shot, recipes, train
+from keras_mixers_cli.weights import convert, weights
+
+_QUICKSTART = Path("keras-mixers-quickstart")
+
+app = typer.Typer(
+    help="ConvMixer, MLP-Mixer and T2T-ViT for Keras 3.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Plain text: boxes and colours would break an error over lines, and load rich for --help.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("list")(list_variants)
+app.command()(info)
+app.command()(predict)
+app.command()(weights)
+app.command()(convert)
+# What follows the recipe is for the recipe's own command line, --help too.
+app.command(
+    context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True},
+)(train)
+app.command()(recipes)
+app.command()(evaluate)
+app.command("few-shot")(few_shot)
+app.add_typer(export, name="export")
+app.command()(verify)
+
+
+def main() -> None:
+    """Run the command."""
+    app(prog_name="keras-mixers")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"keras-mixers {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+@one_line_errors()
+def quickstart(
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = _QUICKSTART,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")] = False,
+) -> None:
+    """Train, export and compare a small ConvMixer."""
+    with packages_of("quickstart"):
+        with quiet_start():
+            from keras_mixers_cli.quickstart import QuickstartError, run
+        try:
+            run(out, overwrite=overwrite)
+        except QuickstartError as error:
+            raise ValueError(str(error)) from None

@@ -1,0 +1,158 @@
+"""`keras-mixers list`, `info` and `predict`."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from keras_mixers_cli.console import (
+    UsageError,
+    one_line_errors,
+    percent,
+    print_table,
+    quiet_start,
+    report,
+    times,
+)
+
+if TYPE_CHECKING:
+    from keras_mixers.catalogue.preprocessing import Preprocessing
+
+
+@one_line_errors()
+def list_variants(
+    pattern: Annotated[str, typer.Argument(help="Names, as a shell matches them: 'mixer*'.")] = "*",
+) -> None:
+    """List the published variants."""
+    from rich.table import Table
+
+    from keras_mixers.catalogue import list_models, model_info
+
+    names = list_models(pattern)
+    if not names:
+        raise ValueError(f"No variant matches {pattern!r}; expected a pattern such as 'mixer*'.")
+    table = Table("name")
+    for heading in ("parameters", "multiply-adds", "top-1", "input"):
+        table.add_column(heading, justify="right")
+    for variant in map(model_info, names):
+        table.add_row(
+            variant.name,
+            f"{variant.parameters:,}",
+            f"{variant.multiply_adds:.2f} G",
+            percent(variant.top1),
+            times(variant.input_shape),
+        )
+    print_table(table)
+
+
+@one_line_errors()
+def info(name: Annotated[str, typer.Argument(help="A variant; see `list`.")]) -> None:
+    """Show what is known of a published variant."""
+    from rich.table import Table
+
+    from keras_mixers.catalogue import model_info
+
+    try:
+        variant = model_info(name)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    how, size = variant.preprocessing, variant.input_shape[:2]
+    rows = {
+        "family": variant.family,
+        "arguments": ", ".join(f"{key}={value!r}" for key, value in variant.arguments.items()),
+        "trainable parameters": f"{variant.parameters:,}",
+        "fixed parameters": f"{variant.fixed_parameters:,}",
+        "multiply-adds": f"{variant.multiply_adds:.4f} G",
+        "top-1": percent(variant.top1),
+        "top-1 published": variant.top1_source,
+        "input": times(variant.input_shape),
+        "classes": str(variant.classes),
+        "resize": f"to {times(int(side / how.crop) for side in size)}, {how.interpolation}; the "
+        f"central {times(size)} of it",
+        "mean": ", ".join(map(str, how.mean)),
+        "standard deviation": ", ".join(map(str, how.std)),
+        "paper": variant.paper,
+    }
+    table = Table("name", variant.name)
+    for row in rows.items():
+        table.add_row(*row)
+    print_table(table)
+
+
+@one_line_errors()
+def predict(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="JPEG, PNG, ...")],
+    model: Annotated[
+        Path,
+        typer.Option(help="A .keras file, or a folder that holds model.keras and labels.txt."),
+    ],
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Class names, one a line. [default: labels.txt beside the model]"),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many classes to show.")] = 5,
+    size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Side of the images, for a model that takes any. [default: 224]"),
+    ] = None,
+) -> None:
+    """Name the likeliest classes of images.
+
+    An image that can't be read is reported, and the others are done.
+    """
+    with quiet_start():
+        from keras_mixers import inference as classifier
+        from keras_mixers.labels import decode_predictions
+        from keras_mixers.preprocessing import ImageError
+
+    is_run = model.is_dir()
+    file = model / "model.keras" if is_run else model
+    network = classifier.load_classifier(file)
+    shape = classifier.image_shape(network, size)
+    names = _names(file, labels, is_run, network.outputs[0].shape[-1])
+    how = _preprocessing(model / "recipe.json") if is_run else None
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
+    failed = False
+    for path in images:
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                pixels = classifier.read_pixels(path, network, shape, how)
+        except (ImageError, OSError) as error:
+            report(error)
+            failed = True
+            continue
+        scores = classifier.probabilities(network, pixels[None])
+        typer.echo(path)
+        for name, share in decode_predictions(scores, top, names)[0]:
+            typer.echo(f"  {share:7.2%}  {name}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _preprocessing(recipe: Path) -> "Preprocessing | None":
+    """Return how a run of training cuts the images that it measures with."""
+    if not recipe.is_file():
+        return None
+    from training.loop.network import evaluation_preprocessing
+    from training.recipe import Recipe
+
+    return evaluation_preprocessing(Recipe.from_json(recipe.read_text(encoding="utf-8")))
+
+
+def _names(model: Path, labels: Path | None, is_run: bool, classes: int) -> list[str]:
+    """Return the names of the classes; a `labels.txt` beside a lone file may be of another."""
+    from keras_mixers.labels import class_names
+
+    beside = model.with_name("labels.txt")
+    if labels is not None:
+        return class_names(labels, classes)
+    if beside.is_file():
+        try:
+            return class_names(beside, classes)
+        except ValueError as error:
+            if is_run:
+                raise
+            typer.echo(f"not used: {error}", err=True)
+    return [f"class {i}" for i in range(classes)]

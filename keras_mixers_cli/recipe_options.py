@@ -1,0 +1,106 @@
+"""The command line of `keras-mixers train`, made from the typed recipe."""
+
+import contextlib
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from training.devices import ONE_DEVICE, Devices
+from training.errors import RecipeError
+from training.recipe import Recipe
+from training.recipes import RECIPES, find_recipe
+
+_PROGRAM = "keras-mixers train"
+_FRAME = re.compile(r"[│╭╮╰╯─]+")
+
+
+@dataclass(frozen=True)
+class Command:
+    """Train a recipe; every field of it is an option.
+
+    Fields that no option reaches, such as another kind of schedule, are set in a file: print this
+    recipe with --show, edit it, and give the file instead of the recipe's name.
+
+    Attributes:
+        recipe: what to train.
+        run: folder for the run. [default: runs/NAME]
+        data_dir: folder of tensorflow-datasets; None: its usual one.
+        quiet: no progress bar, a line for each epoch alone.
+        devices: which share each batch.
+        show: print the recipe as JSON, and do not train.
+    """
+
+    recipe: Annotated[Recipe, tyro.conf.arg(name="")]
+    run: Path | None = None
+    data_dir: Path | None = None
+    quiet: tyro.conf.FlagCreatePairsOff[bool] = False
+    devices: Annotated[Devices, tyro.conf.arg(name="")] = ONE_DEVICE
+    show: tyro.conf.FlagCreatePairsOff[bool] = False
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.run or Path("runs", self.recipe.name)
+
+
+def parse(name: str, arguments: Sequence[str] = ()) -> Command:
+    """Return what a command line asks for.
+
+    `--help` prints all options and raises SystemExit.
+
+    Args:
+        name: of a recipe, or the path of a `.json` file with one, such as a run's `recipe.json`.
+        arguments: what follows, such as `["--epochs", "3", "--optimizer.weight-decay", "0.1"]`.
+
+    Raises:
+        RecipeError: if there is no such recipe, option or value; one line, with near names.
+
+    >>> parse("convmixer_digits", ["--epochs", "3", "--schedule.peak", "0.1"]).recipe.epochs
+    3
+    """
+    default = Command(load_recipe(name))
+    messages = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(messages):
+            return tyro.cli(
+                Command,
+                default=default,
+                args=list(arguments),
+                prog=f"{_PROGRAM} {name}",
+                config=(tyro.conf.AvoidSubcommands,),
+            )
+    except SystemExit as end:
+        if not end.code:
+            raise
+    raise RecipeError(_one_line(messages.getvalue()))
+
+
+def load_recipe(name: str) -> Recipe:
+    """Return a recipe by its name or from a `.json` file.
+
+    Raises:
+        RecipeError: if there is none, or the file holds none.
+    """
+    if not name.endswith(".json") or name in RECIPES:
+        return find_recipe(name)
+    try:
+        return Recipe.from_json(Path(name).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(f"There is no file {name!r} with a recipe.") from None
+    except (UnicodeDecodeError, OSError) as error:
+        raise RecipeError(f"{name} can't be read ({error}).") from None
+
+
+def _one_line(framed: str) -> str:
+    """Return what stands in the frame of an error, without its title and the help."""
+    lines = [_FRAME.sub("", line).strip() for line in framed.splitlines()[1:]]
+    text = re.split(" (?:For full|Argument) helptext", " ".join(filter(None, lines)))[0]
+    # Of the options that were meant, the names are enough.
+    said, meant, options = text.partition(" Perhaps you meant:")
+    names = re.findall(r"(?<!\S)--[\w.-]+", options)
+    return f"{said}; did you mean {' or '.join(names)}?" if meant and names else text

@@ -1,0 +1,83 @@
+"""`keras-mixers weights` and `keras-mixers convert`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_mixers_cli.console import one_line_errors, percent, print_table, quiet_start
+
+
+@one_line_errors()
+def weights(
+    variant: Annotated[str, typer.Argument(help="Names, as a shell matches them.")] = "*",
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check what is in the cache; print size and sha256.")
+    ] = False,
+) -> None:
+    """List the released weights.
+
+    KERAS_MIXERS_WEIGHTS_URL sets a mirror or a local folder, KERAS_MIXERS_CACHE another cache.
+    """
+    from fnmatch import fnmatch
+
+    from rich.table import Table
+
+    from keras_mixers.catalogue.sources import SOURCES
+
+    sources = [source for source in SOURCES if fnmatch(source.variant, variant)]
+    if not sources:
+        raise ValueError(f"No weights of {variant!r} were released; see `keras-mixers weights`.")
+    if verify:
+        _verify(sources)
+        return
+    table = Table("variant", "weights", "trained on", "classes", "top-1", "licence", "file")
+    for source in sources:
+        table.add_row(
+            source.variant,
+            source.name,
+            source.dataset,
+            f"{source.classes:,}",
+            percent(source.top1),
+            source.licence,
+            source.file,
+        )
+    print_table(table)
+
+
+def _verify(sources: list) -> None:
+    """Print size and sha256 of the files that are here; exit with 1 if one is faulty."""
+    from keras_mixers.weights.download import checksum, find_fault, local_path
+
+    found, faulty = 0, False
+    for source in sources:
+        path = local_path(source)
+        if not path.exists():
+            continue
+        found += 1
+        fault = find_fault(path, source)
+        faulty = faulty or fault is not None
+        size, sha256 = path.stat().st_size, checksum(path)
+        typer.echo(f"{sha256}  {size:>11}  {source.file}{f'  {fault}' if fault else ''}")
+    typer.echo(f"{found} of {len(sources)} files are here.", err=True)
+    if faulty:
+        raise typer.Exit(1)
+
+
+@one_line_errors()
+def convert(
+    source: Annotated[
+        str, typer.Argument(help="A checkpoint file, or VARIANT:WEIGHTS, as mixer_b16:imagenet.")
+    ],
+    out: Annotated[Path, typer.Argument(help="OUT.keras or OUT.weights.h5.")],
+    variant: Annotated[
+        str | None, typer.Option(help="The variant of the file. [default: found by its content]")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
+) -> None:
+    """Convert released weights to a Keras file."""
+    with quiet_start():
+        from keras_mixers import conversion
+
+    model, account = conversion.convert(source, out, variant, overwrite)
+    typer.echo(f"{out}: {model.name}, {account}")

@@ -1,0 +1,133 @@
+"""`keras-mixers export` and `keras-mixers verify`."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hub_export.publish import hub
+from hub_export.tflite.export import write_tflite
+from hub_export.verification.comparison import Verification
+from keras_mixers.inference import load_classifier
+from tests.helpers.command_line import failure, run
+from tests.hub_export.saved_model.test_saved_model import conv_mixer, perturb
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    model = conv_mixer(name="mine")
+    perturb(model)
+    model.save(folder / "model.keras")
+    (folder / "labels.txt").write_text("a\nb\nc\nd\ne\n")
+    result = {"accuracy": 0.75, "command": "keras-mixers train mine", "dataset": "letters"}
+    (folder / "result.json").write_text(json.dumps(result))
+    return folder
+
+
+def write_only(write, _model, path, **_options) -> Verification:
+    write(path)
+    return Verification(path.name, images=0, checks=())
+
+
+def test_export_and_verify(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "hub"
+    result = run("export", "hub", trained, out, "--tar", "--licence", "MIT")
+    assert result.exit_code == 0, result.output
+    assert "serving_default:logits" in result.stdout
+    assert result.stdout.count("ok") == 9
+    card = (out / "README.md").read_text()
+    assert "75.00 % of predictions are right; source: keras-mixers train mine" in card
+    assert (out / "classification/assets/labels.txt").read_text() == "a\nb\nc\nd\ne\n"
+
+    result = run("verify", out, "--against", trained)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.count("8 images") == 4
+
+    other = tmp_path / "other.keras"
+    conv_mixer(name="other").save(other)
+    result = run("verify", out / "classification.tar.gz", "--against", other)
+    assert result.exit_code == 1
+    assert "DIFFERS" in result.stdout
+    assert result.stderr.startswith("error: classification.tar.gz is not the model: call differs")
+    assert result.stderr.count("\n") == 1
+
+    assert "exists; pass" in failure(run("export", "hub", trained, out))
+    # Written again, it need not be compared again.
+    monkeypatch.setattr(hub, "export_verified", write_only)
+    assert run("export", "hub", trained, out, "--overwrite").exit_code == 0
+    assert not (out / "classification.tar.gz").exists()
+
+
+def test_verify_on_own_images(trained: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    write_tflite(load_classifier(trained / "model.keras"), tmp_path / "model.tflite")
+    (tmp_path / "images").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), "uint8")
+    Image.fromarray(pixels).save(tmp_path / "images/a.png")
+    arguments = ("verify", tmp_path / "model.tflite", "--against", trained, "--data")
+    result = run(*arguments, tmp_path / "images")
+    assert result.exit_code == 0, result.output
+    assert "1 images" in result.stdout
+    assert "There is no folder of images" in failure(run(*arguments, tmp_path / "nowhere"))
+
+
+def test_misuse(trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "hub"
+    assert "mixer_b16 needs --weights" in failure(run("export", "hub", "mixer_b16", out), 2)
+    assert "did you mean mixer_b16" in failure(run("export", "hub", "mixer_b61", out))
+    assert "There is no model" in failure(run("export", "hub", "a.keras", out))
+    assert "There is no folder" in failure(run("export", "hub", trained, out / "deeper"))
+    # A folder that no user may write into, root neither.
+    message = failure(run("export", "hub", trained, "/proc/hub"))
+    assert "Nothing can be written into the folder '/proc': " in message
+    assert "There is no export" in failure(run("verify", out, "--against", trained))
+    assert run("export", "hub", trained).exit_code == 2
+    assert run("verify", trained).exit_code == 2
+    (tmp_path / "two.txt").write_text("a\nb\n")
+    arguments = ("export", "hub", trained, out, "--labels", tmp_path / "two.txt")
+    assert "received 2 names for 5 classes" in failure(run(*arguments))
+    assert not out.exists()
+
+
+def test_missing_package_is_named(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    message = failure(run("export", "hub", trained, tmp_path / "hub"))
+    assert "The package 'sklearn' is not installed: pip install 'keras-mixers[export]'" in message
+
+
+def test_tflite(trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a.tflite"
+    message = failure(run("export", "tflite", trained, out, "--quantize", "int8"))
+    assert "needs representative_data: at least 16 images" in message
+    assert run("export", "tflite", trained, out, "--quantize", "int4").exit_code == 2
+    assert not out.exists()
+    options = ("--quantize", "dynamic", "--output", "logits", "--input-type", "uint8")
+    result = run("export", "tflite", trained, out, *options)
+    assert result.exit_code == 0, result.output
+    assert "logits" in result.stdout
+    assert result.stdout.rstrip().endswith("MB")
+    result = run("verify", out, "--against", trained)
+    assert result.exit_code == 0, result.output
+    assert "exists; pass" in failure(run("export", "tflite", trained, out))
+
+
+@pytest.mark.parametrize(("kind", "package"), [("onnx", "onnx"), ("openvino", "openvino")])
+def test_formats_of_other_packages(
+    kind: str, package: str, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == package else find_spec(name)
+    )
+    message = failure(run("export", kind, trained, tmp_path / f"a.{kind}"))
+    assert f"The package {package!r} is not installed: pip install 'keras-mixers[{kind}]'" in (
+        message
+    )
+    assert list(tmp_path.iterdir()) == []

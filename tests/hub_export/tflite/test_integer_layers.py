@@ -1,0 +1,96 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from hub_export.tflite import integer_layers as forms
+from keras_mixers.layers import LayerNorm, TokenPerformer
+from tests.hub_export.saved_model.test_saved_model import MODELS, SHAPE, perturb
+
+CHANGED = {
+    "ConvMixer": {"ConvolvedBatchNorm"},
+    "MLPMixer": set(),
+    "T2TViT": {"TwoStepLayerNorm", "SoftmaxPerformer", "RepeatedClassToken"},
+}
+
+
+def numbers(*shape, scale=1.0):
+    return scale * np.random.default_rng(0).standard_normal(shape).astype("float32")
+
+
+def changed(layer, form):
+    """Return what a layer and its form give for the same input."""
+    kind = type(layer)
+    assert issubclass(form, kind)
+
+    def compare(x):
+        wanted = ops.convert_to_numpy(layer(x))
+        layer.__class__ = form
+        found = ops.convert_to_numpy(layer(x))
+        layer.__class__ = kind
+        return found, wanted
+
+    return compare
+
+
+@pytest.mark.parametrize("family", MODELS)
+def test_models_in_integer_form_give_the_same(family):
+    model = MODELS[family]()
+    perturb(model)
+    pixels = 255 * np.random.default_rng(0).random((3, *SHAPE), dtype="float32")
+    logits = keras.Model(model.input, model.get_layer("head").output)
+    wanted = logits(pixels)
+    forms.with_integer_forms(model)
+    kinds = {type(layer).__name__ for layer in model._flatten_layers()}
+    assert kinds & set().union(*CHANGED.values()) == CHANGED[family]
+    np.testing.assert_allclose(logits(pixels), wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+def test_layer_norm_in_two_steps_is_the_layer_norm(scale):
+    layer = LayerNorm(1e-5)
+    layer.build((None, 64))
+    perturb(keras.Sequential([layer]))
+    # One token is flat, and one is a thousand times smaller than the rest.
+    x = numbers(2, 5, 64, scale=scale)
+    x[:, 1], x[:, 2] = 3.0, x[:, 2] / 1000
+    found, wanted = changed(layer, forms.TwoStepLayerNorm)(x)
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("options", [{}, {"scale": False}, {"center": False}])
+def test_convolved_batch_norm_is_the_batch_norm(options):
+    layer = keras.layers.BatchNormalization(**options)
+    layer.build((None, None, None, 6))
+    perturb(keras.Sequential([layer]))
+    found, wanted = changed(layer, forms.ConvolvedBatchNorm)(numbers(2, 5, 4, 6))
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_batch_norm_of_tokens_stays_as_it_is():
+    layer = keras.layers.BatchNormalization()
+    layer.build((None, 5, 6))
+    perturb(keras.Sequential([layer]))
+    found, wanted = changed(layer, forms.ConvolvedBatchNorm)(numbers(2, 5, 6))
+    np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 8.0])
+def test_softmax_performer_is_the_performer(scale):
+    layer = TokenPerformer(16, drop_rate=0.0)
+    layer.build((None, 30, 12))
+    for weight in layer.weights:
+        if "kernel" in weight.path:
+            # Large keys and queries: the epsilon of the denominators then counts.
+            weight.assign(scale * weight / ops.std(weight) / weight.shape[0] ** 0.5)
+    found, wanted = changed(layer, forms.SoftmaxPerformer)(numbers(2, 30, 12))
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4 * scale**3)
+
+
+def test_softmax_performer_takes_masks():
+    layer = TokenPerformer(8, drop_rate=0.0)
+    layer.build((None, 6, 8))
+    x, mask = numbers(2, 6, 8), np.arange(6)[None] < [[4], [6]]
+    wanted = layer(x, mask=mask)
+    layer.__class__ = forms.SoftmaxPerformer
+    np.testing.assert_array_equal(layer(x, mask=mask), wanted)

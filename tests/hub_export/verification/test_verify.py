@@ -1,0 +1,174 @@
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from hub_export.archive import write_archive
+from hub_export.saved_model.export import export_saved_model, write_saved_model
+from hub_export.tflite.export import write_tflite
+from hub_export.verification import verify as door
+from hub_export.verification.verify import verify
+from tests.hub_export.saved_model.test_saved_model import MODELS, conv_mixer, perturb
+
+CLASSIFIER = {
+    "call",
+    "features",
+    "serving_default:logits",
+    "serving_default:probabilities",
+    "image_classification:default",
+    "feature_vector:default",
+}
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    model = conv_mixer()
+    perturb(model)
+    folder = tmp_path_factory.mktemp("exports")
+    write_saved_model(model, folder / "model")
+    return model, folder / "model"
+
+
+@pytest.mark.parametrize("family", MODELS)
+def test_every_output_of_a_saved_model_is_compared(family, tmp_path):
+    model = MODELS[family]()
+    perturb(model)
+    verification = export_saved_model(model, tmp_path / "model")
+    assert verification.passed
+    assert verification.images == 8
+    assert {check.output for check in verification.checks} == CLASSIFIER
+    assert all(check.difference < 1e-5 for check in verification.checks)
+    agreements = {check.output: check.agreement for check in verification.checks}
+    assert agreements["call"] == 1
+    assert agreements["features"] is None
+
+
+def test_features_are_compared_alone_where_there_is_no_head(tmp_path):
+    model = conv_mixer(include_top=False, pooling="avg")
+    verification = export_saved_model(model, tmp_path / "model")
+    assert {check.output for check in verification.checks} == {
+        "call",
+        "serving_default:default",
+        "feature_vector:default",
+    }
+
+
+def test_another_model_is_found_out(exported):
+    _, path = exported
+    other = conv_mixer()
+    verification = verify(path, other)
+    assert not verification.passed
+    assert verification.fault.startswith("model is not the model: call differs by ")
+    assert "expected at most 1e-05" in verification.fault
+
+
+def test_another_number_of_classes_is_found_out(exported):
+    _, path = exported
+    checks = {check.output: check for check in verify(path, conv_mixer(classes=3)).checks}
+    assert checks["call"].difference == float("inf")
+
+
+def test_one_wrong_weight_in_a_tflite_file_is_found_out(tmp_path):
+    model = conv_mixer()
+    perturb(model)
+    write_tflite(model, tmp_path / "model.tflite")
+    assert verify(tmp_path / "model.tflite", model).passed
+    kernel = model.get_layer("block_1").pointwise.kernel
+    kernel.assign(np.where(np.arange(64).reshape(1, 1, 8, 8) == 0, kernel + 0.1, kernel))
+    assert not verify(tmp_path / "model.tflite", model).passed
+
+
+def test_export_that_fails_is_not_left_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(door, "TOLERANCES", {"float32": -1.0})
+    with pytest.raises(ValueError, match=r"is not the model: call differs by .*Nothing was writ"):
+        export_saved_model(conv_mixer(), tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_archive_is_unpacked_and_its_checksum_checked(exported, tmp_path):
+    model, path = exported
+    archive = tmp_path / "model.tar.gz"
+    write_archive(path, archive)
+    assert verify(archive, model).passed
+    content = bytearray(archive.read_bytes())
+    content[len(content) // 2] ^= 1
+    archive.write_bytes(content)
+    with pytest.raises(ValueError, match=r"is damaged: its sha256 is not the one in model\.tar"):
+        verify(archive, model)
+    (tmp_path / "model.tar.gz.sha256").unlink()
+    archive.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match="can't be unpacked"):
+        verify(archive, model)
+
+
+def test_what_is_no_export_is_refused(exported, tmp_path):
+    model, _ = exported
+    with pytest.raises(FileNotFoundError, match="There is no export"):
+        verify(tmp_path / "nowhere", model)
+    (tmp_path / "a.zip").touch()
+    for name in ("a.zip", "."):
+        with pytest.raises(ValueError, match=r"is no export; expected a folder with a file"):
+            verify(tmp_path / name, model)
+    (tmp_path / "saved_model.pb").write_bytes(b"\xff\xff")
+    with pytest.raises(ValueError, match=r"can't be loaded and run \(.*pars"):
+        verify(tmp_path, model)
+
+
+def test_data_may_be_a_folder_or_pixels(exported, tmp_path):
+    model, path = exported
+    random = np.random.default_rng(0)
+    for i in range(3):
+        pixels = random.integers(0, 256, (40, 50, 3), "uint8")
+        Image.fromarray(pixels).save(tmp_path / f"{i}.png")
+    assert verify(path, model, tmp_path).images == 3
+    assert verify(path, model, random.integers(0, 256, (10, 32, 32, 3))).images == 10
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        (np.zeros((2, 8, 8, 3)), ValueError, r"the shape \(None, 32, 32, 3\); received \(2, 8, 8"),
+        (np.zeros((32, 32, 3)), ValueError, r"must have the shape .*; received \(32, 32, 3\)"),
+        (np.zeros((0, 32, 32, 3)), ValueError, r"received \(0, 32, 32, 3\)"),
+        (np.full((1, 32, 32, 3), 300.0), ValueError, r"pixels in \[0, 255\]; received 300 to 300"),
+        ("nowhere", FileNotFoundError, "There is no folder of images 'nowhere'"),
+    ],
+)
+def test_data_that_does_not_fit_is_refused(exported, data, error, message):
+    model, path = exported
+    with pytest.raises(error, match=message):
+        verify(path, model, data)
+
+
+def test_folder_without_images_is_refused(exported, tmp_path):
+    model, path = exported
+    with pytest.raises(FileNotFoundError, match=r"There is no image in .*expected files that end"):
+        verify(path, model, tmp_path)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_photographs_fit_any_channels(channels):
+    model = conv_mixer(input_shape=(None, None, channels))
+    pixels = door.pixels_for(model, None)
+    assert (pixels.shape, pixels.dtype) == ((8, 224, 224, channels), np.uint8)
+    assert pixels.std() > 30
+
+
+@pytest.mark.parametrize(
+    "policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
+)
+def test_half_precision_has_its_own_tolerance(policy, tmp_path):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model, other = MODELS["MLPMixer"](), MODELS["MLPMixer"]()
+    finally:
+        keras.config.set_dtype_policy(before)
+    perturb(model)
+    verification = export_saved_model(model, tmp_path / "model")
+    assert {check.tolerance for check in verification.checks} == {
+        door.TOLERANCES[policy.removeprefix("mixed_")]
+    }
+    # It computes what the model computes, to the bit where nothing is joined differently.
+    assert all(check.difference <= 1e-3 for check in verification.checks)
+    assert not verify(tmp_path / "model", other).passed

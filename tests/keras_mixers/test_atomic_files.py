@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+
+from keras_mixers.atomic_files import check_writable, swap_into_place, write_atomically
+
+
+def folder_with(path, name):
+    path.mkdir()
+    (path / name).touch()
+    return path
+
+
+def test_folder_takes_the_place_of_a_folder(tmp_path):
+    new, old = folder_with(tmp_path / "new", "a"), folder_with(tmp_path / "old", "b")
+    swap_into_place(new, old)
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")] == ["old", "old/a"]
+
+
+def test_old_folder_is_back_after_a_failure(tmp_path, monkeypatch):
+    new, old = folder_with(tmp_path / "new", "a"), folder_with(tmp_path / "old", "b")
+    rename = Path.rename
+
+    def fail_for_new(self, target):
+        if self == new:
+            raise OSError("the disk is gone")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail_for_new)
+    with pytest.raises(OSError, match="the disk is gone"):
+        swap_into_place(new, old)
+    assert (old / "b").exists()
+    assert (new / "a").exists()
+
+
+def test_error_in_the_block_leaves_the_target_alone(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+
+    def write_half():
+        with write_atomically(target, overwrite=True) as place:
+            place.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert target.read_text() == "old"
+
+
+def test_link_to_nothing_counts_as_existing(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    with pytest.raises(FileExistsError, match="exists; pass overwrite=True"):
+        check_writable(tmp_path / "link", overwrite=False)
+
+
+def test_link_to_a_folder_is_not_replaced(tmp_path):
+    folder = folder_with(tmp_path / "real", "saved_model.pb")
+    (tmp_path / "link").symlink_to(folder)
+    with pytest.raises(FileExistsError, match=r"no folder with a file 'saved_model\.pb'"):
+        check_writable(tmp_path / "link", overwrite=True, marker="saved_model.pb")

@@ -1,0 +1,223 @@
+"""`weights="imagenet"` from a folder: preprocessing, activation, heads, channels, resolutions."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+
+import keras_mixers as km
+from keras_mixers.catalogue.source import Source
+from keras_mixers.catalogue.sources import SOURCES
+from keras_mixers.weights import by_name
+from keras_mixers.weights.resize import interpolate_positions
+from tests.keras_mixers.weights.golden import DATA, build, reference
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A local folder in place of the network."""
+    monkeypatch.setenv("KERAS_MIXERS_WEIGHTS_URL", str(tmp_path))
+    return tmp_path
+
+
+def _write_mixer(path: Path, variant: str, classes: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """Write a file of Google's names and the variant's shapes, of random numbers."""
+    info = km.model_info(variant).arguments
+    c, p = info["hidden_dim"], info["patch_size"]
+    s, d, w = (224 // p) ** 2, info["tokens_mlp_dim"], info["channels_mlp_dim"]
+    rng = np.random.default_rng(seed)
+    shapes = {"stem/kernel": (p, p, 3, c), "stem/bias": (c,)}
+    for i in range(info["depth"]):
+        block = f"MixerBlock_{i}"
+        for norm in ("LayerNorm_0", "LayerNorm_1"):
+            shapes |= {f"{block}/{norm}/scale": (c,), f"{block}/{norm}/bias": (c,)}
+        for part, (n, m) in {"token_mixing": (s, d), "channel_mixing": (c, w)}.items():
+            shapes |= {
+                f"{block}/{part}/Dense_0/kernel": (n, m),
+                f"{block}/{part}/Dense_0/bias": (m,),
+                f"{block}/{part}/Dense_1/kernel": (m, n),
+                f"{block}/{part}/Dense_1/bias": (n,),
+            }
+    shapes |= {"pre_head_layer_norm/scale": (c,), "pre_head_layer_norm/bias": (c,)}
+    shapes |= {"head/kernel": (c, classes), "head/bias": (classes,)}
+    arrays = {name: 0.02 * rng.standard_normal(shape, "float32") for name, shape in shapes.items()}
+    np.savez(path, **arrays)
+    return arrays
+
+
+@pytest.fixture
+def mixer_s32(folder: Path) -> dict[str, np.ndarray]:
+    return _write_mixer(folder / "gsam-Mixer-S_32.npz", "mixer_s32", 1000)
+
+
+def test_named_weights_bring_their_preprocessing_and_activation(
+    mixer_s32: dict[str, np.ndarray],
+) -> None:
+    model = km.create_model("mixer_s32", weights="imagenet-gsam")
+    np.testing.assert_array_equal(model.get_layer("head").kernel, mixer_s32["head/kernel"])
+    assert model.get_layer("block_0").get_config()["activation"] == "gelu_tanh"
+    assert model.get_layer("preprocessing").get_config()["offset"] == [-1.0] * 3
+    same = km.MLPMixer(512, 8, 32, activation="gelu_tanh", weights="imagenet-gsam")
+    np.testing.assert_array_equal(same.get_weights()[0], model.get_weights()[0])
+
+
+def test_preprocessing_belongs_to_the_weights(folder: Path) -> None:
+    """MIIL trained the Mixer on pixels in [0, 1]; Google did on [-1, 1]."""
+    source = next(source for source in SOURCES if source.name == "imagenet-miil")
+    arrays = {key: np.asarray(value) for key, value in _timm_mixer_b16().items()}
+    save_file(arrays, folder / source.file)
+    model = km.create_model("mixer_b16", weights="imagenet-miil")
+    config = model.get_layer("preprocessing").get_config()
+    assert config["offset"] == [0.0] * 3
+    assert config["scale"] == [1 / 255] * 3
+    assert model.get_layer("block_0").get_config()["activation"] == "gelu"
+
+
+def _timm_mixer_b16() -> dict[str, np.ndarray]:
+    arrays = {"stem.proj.weight": (768, 3, 16, 16), "stem.proj.bias": (768,)}
+    for i in range(12):
+        for name, shape in {
+            "mlp_tokens.fc1": (384, 196),
+            "mlp_tokens.fc2": (196, 384),
+            "mlp_channels.fc1": (3072, 768),
+            "mlp_channels.fc2": (768, 3072),
+        }.items():
+            arrays |= {f"blocks.{i}.{name}.weight": shape, f"blocks.{i}.{name}.bias": shape[:1]}
+        for norm in ("norm1", "norm2"):
+            arrays |= {f"blocks.{i}.{norm}.weight": (768,), f"blocks.{i}.{norm}.bias": (768,)}
+    arrays |= {"norm.weight": (768,), "norm.bias": (768,)}
+    arrays |= {"head.weight": (1000, 768), "head.bias": (1000,)}
+    return {name: np.zeros(shape, "float32") for name, shape in arrays.items()}
+
+
+def test_other_classes_start_the_head_anew(
+    mixer_s32: dict[str, np.ndarray], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "keras_mixers"):
+        model = km.create_model("mixer_s32", weights="imagenet-gsam", classes=37)
+    assert caplog.messages == [
+        "mixer_s32: the head for 37 classes starts anew; everything else is from "
+        "'imagenet-gsam' (1000 classes)."
+    ]
+    np.testing.assert_array_equal(model.get_layer("head").kernel, np.zeros((512, 37)))
+    np.testing.assert_array_equal(
+        model.get_layer("norm").gamma, mixer_s32["pre_head_layer_norm/scale"]
+    )
+
+
+def test_classes_default_to_those_of_the_weights(folder: Path) -> None:
+    _write_mixer(folder / "imagenet21k-Mixer-B_16.npz", "mixer_b16", 21_843)
+    assert km.create_model("mixer_b16", weights="imagenet21k").output_shape == (None, 21_843)
+    body = km.create_model("mixer_b16", weights="imagenet21k", include_top=False)
+    assert body.output_shape == (None, 196, 768)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 5])
+def test_other_channels_sum_or_repeat_the_stem(channels: int) -> None:
+    for checkpoint in ("convmixer_gelu_timm.safetensors", "mixer_google.npz"):
+        size = reference(checkpoint).config["image_size"]
+        whole = build(checkpoint, weights=DATA / checkpoint)
+        model = build(checkpoint, weights=DATA / checkpoint, input_shape=(size, size, channels))
+        old, new = (m.get_layer("patch_embed").conv.kernel.numpy() for m in (whole, model))
+        if channels == 1:
+            np.testing.assert_allclose(new[:, :, 0], old.sum(axis=2), atol=1e-6)
+        else:
+            for channel in range(channels):
+                np.testing.assert_array_equal(
+                    new[:, :, channel], old[:, :, channel % 3] * np.float32(3 / channels)
+                )
+
+
+@pytest.mark.parametrize(("down", "across"), [(2, 2), (3, 3), (1, 2), (3, 2)])
+def test_mixer_at_multiples_treats_each_part_as_before(down: int, across: int) -> None:
+    """Without the last average, a larger image gives side by side what its parts give."""
+    checkpoint = "mixer_google.npz"
+    small = build(checkpoint, weights=DATA / checkpoint, include_top=False)
+    large = build(
+        checkpoint,
+        weights=DATA / checkpoint,
+        include_top=False,
+        input_shape=(32 * down, 32 * across, 3),
+        tokens_mlp_dim=10 * down * across,
+    )
+    image = np.random.default_rng(0).standard_normal((1, 32 * down, 32 * across, 3), "float32")
+    parts = image.reshape(down, 32, across, 32, 3).transpose(0, 2, 1, 3, 4).reshape(-1, 32, 32, 3)
+    expected = small.predict(parts, verbose=0).reshape(down, across, 4, 4, -1)
+    output = (
+        large.predict(image, verbose=0).reshape(down, 4, across, 4, -1).transpose(0, 2, 1, 3, 4)
+    )
+    assert np.abs(output - expected).max() <= 1e-6
+
+
+def test_create_model_widens_the_token_mlps(mixer_s32: dict[str, np.ndarray]) -> None:
+    model = km.create_model("mixer_s32", weights="imagenet-gsam", input_shape=(448, 672, 3))
+    assert model.get_layer("block_0").tokens_mlp_dim == 6 * 256
+    with pytest.raises(ValueError, match="use a height of 224 or 448 pixels"):
+        km.create_model("mixer_s32", weights="imagenet-gsam", input_shape=(320, 224, 3))
+    with pytest.raises(ValueError, match="whole patches"):
+        km.create_model("mixer_s32", weights="imagenet-gsam", input_shape=(321, 224, 3))
+
+
+def test_same_number_of_patches_in_another_grid_is_refused() -> None:
+    model = build("mixer_google.npz", input_shape=(16, 64, 3))
+    with pytest.raises(km.CheckpointError, match="whole multiples of that grid"):
+        km.load_checkpoint(model, DATA / "mixer_google.npz")
+
+
+@pytest.mark.parametrize("shape", [(96, 96, 3), (64, 96, 3), (32, 128, 3)])
+def test_t2t_vit_at_another_resolution(shape: tuple[int, int, int]) -> None:
+    checkpoint = "t2t_transformer.pth.tar"
+    model = build(checkpoint, input_shape=shape)
+    computed = model.get_layer("position").table.numpy()
+    km.load_checkpoint(model, DATA / checkpoint, position="computed")
+    np.testing.assert_array_equal(model.get_layer("position").table, computed)
+    km.load_checkpoint(model, DATA / checkpoint)
+    trained = build(checkpoint, weights=DATA / checkpoint).get_layer("position").table.numpy()
+    grid = shape[0] // 16, shape[1] // 16
+    np.testing.assert_allclose(
+        model.get_layer("position").table, interpolate_positions(trained, (4, 4), grid), atol=1e-6
+    )
+    with pytest.raises(km.CheckpointError, match="position must be 'interpolate' or 'computed'"):
+        km.load_checkpoint(model, DATA / checkpoint, position="nearest")
+
+
+def test_the_second_head_of_token_labeling_is_left_out(tmp_path: Path) -> None:
+    content = torch.load(DATA / "t2t_performer.pth.tar", weights_only=False)["state_dict_ema"]
+    extra = {"module.aux_head.weight": torch.zeros(5, 32), "module.aux_head.bias": torch.zeros(5)}
+    torch.save({**content, **extra}, tmp_path / "labeling.pth.tar")
+    build("t2t_performer.pth.tar", weights=tmp_path / "labeling.pth.tar")
+
+
+def test_names_that_do_not_fit() -> None:
+    with pytest.raises(ValueError, match="no weights 'imagenet22k' of 'mixer_b16'; there are im"):
+        km.create_model("mixer_b16", weights="imagenet22k")
+    with pytest.raises(ValueError, match="No weights of 'mixer_h14' were released; there are"):
+        km.create_model("mixer_h14", weights="imagenet")
+    with pytest.raises(ValueError, match="none of them is a ConvMixer of these arguments"):
+        km.ConvMixer(99, 1, weights="imagenet")
+    with pytest.raises(ValueError, match="trained with activation='gelu_tanh'; received 'gelu'"):
+        km.MLPMixer(768, 12, weights="imagenet")
+    with pytest.raises(ValueError, match="trained with activation='relu'; received 'gelu'"):
+        km.ConvMixer(768, 32, 7, 7, weights="imagenet")
+
+
+def test_a_missing_file_is_an_error_of_one_line(folder: Path) -> None:
+    with pytest.raises(OSError, match=r"'convmixer_1536_20\.in1k\..* is missing") as error:
+        km.download_weights("convmixer_1536_20")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: f"{source.variant}-{source.name}")
+def test_every_source_resolves_from_its_network(source: Source) -> None:
+    info = km.model_info(source.variant)
+    assert source in info.weights
+    arguments = {
+        key: value
+        for key, value in info.arguments.items()
+        if key not in ("activation", "tokens_mlp_dim", "channels_mlp_dim")
+    }
+    activation = source.activation or info.arguments.get("activation", "gelu")
+    assert by_name.match_named_weights(info.family, arguments, activation, source.name) == source

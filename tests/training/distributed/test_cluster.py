@@ -1,0 +1,120 @@
+"""Two processes on this machine train together."""
+
+import json
+import socket
+import time
+
+import pytest
+
+from benchmarks.distributed.replicas import free_ports, two_workers
+from tests.training.distributed.test_strategy import (
+    check_noise,
+    check_recipes,
+    check_steps,
+    printed,
+)
+from training.distributed.cluster import Cluster, meet, read_cluster
+from training.errors import RecipeError
+from training.recipes import find_recipe
+
+
+def tf_config(addresses, index, job="worker"):
+    return json.dumps({"cluster": {job: addresses}, "task": {"type": job, "index": index}})
+
+
+def in_two_processes(*groups):
+    """Return what groups of tests/helpers/replicas.py found in the first of two workers."""
+    processes = two_workers("tests.helpers.replicas", *groups, "multiworker")
+    try:
+        outputs = [process.communicate(timeout=600) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    for process, (_, err) in zip(processes, outputs, strict=True):
+        assert process.returncode == 0, err
+    first, second = (printed(out) for out, _ in outputs)
+    assert first == second
+    return first
+
+
+@pytest.mark.distributed
+def test_recipes_give_the_weights_of_one_device():
+    check_recipes(in_two_processes("recipes"))
+
+
+@pytest.mark.distributed
+def test_models_are_measured_and_skip_steps_as_on_one_device():
+    found = in_two_processes("uneven", "scales", "noise")
+    check_steps(found)
+    check_noise(found)
+
+
+def test_a_cluster_is_read(monkeypatch):
+    addresses = ["a:1", "b:2", "c:3"]
+    monkeypatch.setenv("TF_CONFIG", tf_config(addresses, 1))
+    assert read_cluster() == Cluster(("a:1", "b:2", "c:3"), 1)
+    content = {
+        "cluster": {"worker": ["b:2"], "chief": ["a:1"], "ps": ["d:4"]},
+        "task": {"type": "worker", "index": 0},
+    }
+    monkeypatch.setenv("TF_CONFIG", json.dumps(content))
+    assert read_cluster() == Cluster(("a:1", "b:2"), 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "{}",
+        tf_config(["a:1"], 1),
+        tf_config(["a:1"], 0, job="ps"),
+        tf_config(["a"], 0),
+        tf_config([], 0),
+    ],
+)
+def test_what_is_no_cluster(text, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(RecipeError, match=r"^TF_CONFIG is .*; expected {.*with the index of this"):
+        read_cluster()
+
+
+def test_no_cluster(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(RecipeError, match=r"^Several workers need the environment variable TF_"):
+        read_cluster()
+
+
+def test_workers_that_do_not_come_are_named():
+    mine, first, second = (f"127.0.0.1:{port}" for port in free_ports(3))
+    with pytest.raises(RecipeError, match=f"^After 1 s there is no answer from worker {first}; st"):
+        meet(Cluster((mine, first), 0), 1)
+    message = "no answer from 127.0.0.1:[0-9]+ and 1 more worker"
+    with pytest.raises(RecipeError, match=message):
+        meet(Cluster((mine, first, second), 0), 1)
+
+
+def test_workers_that_come_are_met():
+    (port,) = free_ports(1)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        start = time.monotonic()
+        meet(Cluster((f"127.0.0.1:{port}", address), 0), 60)
+        assert time.monotonic() - start < 30
+
+
+def test_a_port_that_is_taken():
+    with socket.create_server(("", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(RecipeError, match=f"^This worker's port {port} can't be opened"):
+            meet(Cluster((f"127.0.0.1:{port}", "127.0.0.1:9"), 0), 1)
+
+
+def test_slices_are_shared_out():
+    from tests.helpers.runs import tiny
+    from training.devices import Devices
+    from training.distributed.strategy import open_strategy
+
+    assert find_recipe("convmixer_digits").mix_slices == 1
+    with pytest.raises(RecipeError, match=r"multiple of the 2 workers.*received 1; --mix-slices 2"):
+        open_strategy(Devices(), tiny(), Cluster(("a:1", "b:2"), 0))

@@ -1,0 +1,238 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from benchmarks.distributed.replicas import furthest
+from keras_mixers_cli.recipe_options import parse
+from tests.helpers.runs import PREPROCESSING, tiny
+from training.devices import Devices
+from training.distributed import strategy
+from training.distributed.strategy import check_shared_statistics, open_strategy, shared
+from training.errors import RecipeError
+from training.keras_internals import HOOK, add_up
+from training.optimizer import SGD, AdamW
+from training.recipe import ModelSpec
+from training.train import train
+
+ROOT = Path(__file__).parents[3]
+CONV_MIXER = ModelSpec(
+    "ConvMixer", {"hidden_dim": 4, "depth": 1}, (8, 8, 1), preprocessing=PREPROCESSING
+)
+
+
+class Replicas:
+    """What a recipe's check asks of a strategy of two."""
+
+    num_replicas_in_sync = 2
+
+
+def on_two_cpus(*groups):
+    """Return what groups of tests/helpers/replicas.py found, and print it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.helpers.replicas", *groups, "mirrored"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    return printed(done.stdout)
+
+
+def printed(output):
+    """Return the last line of a group's output, and print it."""
+    found = json.loads(output.splitlines()[-1])
+    for name, value in found.items():
+        print(f"{name}: {value}")
+    return found
+
+
+def check_recipes(found):
+    assert found.pop("layers left synchronised") == 0
+    assert len(found) == 24
+    for name, difference in found.items():
+        assert difference <= 1e-6, name
+
+
+def check_steps(found):
+    for name in (
+        "11 held-out images",
+        "9 held-out images",
+        "scaled loss, NaN on the second",
+    ):
+        assert found[name] <= 1e-6, name
+    for name in ("float16, NaN on the second", "scaled loss, NaN on the second"):
+        assert found[f"{name}, steps"] == [4, 4]
+        assert found[f"{name}, between replicas"] == 0
+    assert found["float16, steps"] == [6, 6]
+    # Sums of float16 numbers depend on how many they are.
+    assert found["float16"] <= 1e-3
+    assert found["float16, NaN on the second"] <= 1e-3
+
+
+def check_noise(found):
+    assert found["equal without seeds of their own"] == 1
+    assert 0.2 < found["equal on both"] < 0.8
+    assert 0.2 < found["equal in both steps"] < 0.8
+
+
+def test_no_nan_is_passed_over():
+    """What all the differences below are measured with."""
+    fine, broken = np.ones(2), np.array([1.0, np.nan])
+    assert furthest([fine, fine], [fine, fine + 1]) == 1
+    assert np.isnan(furthest([fine, fine], [fine, broken]))
+
+
+@pytest.mark.distributed
+def test_recipes_give_the_weights_of_one_device():
+    check_recipes(on_two_cpus("recipes"))
+
+
+@pytest.mark.distributed
+def test_models_are_measured_and_skip_steps_as_on_one_device():
+    found = on_two_cpus("uneven", "scales", "our_optimizer")
+    check_steps(found)
+    assert found["our AdamW under Keras's own fit"] <= 1e-6
+
+
+@pytest.mark.distributed
+def test_replicas_draw_their_own_noise_and_go_on_with_it():
+    found = on_two_cpus("noise", "crashes")
+    check_noise(found)
+    assert found["after two crashes"] == 0
+
+
+def test_one_cpu_can_be_mirrored(capsys):
+    recipe = tiny(epochs=1)
+    command = parse("convmixer_digits", ["--strategy", "mirrored"])
+    assert command.devices == Devices("mirrored")
+    mirrored = train(recipe, devices=command.devices)
+    assert "Trains on 1 replica, here on /device:CPU:0." in capsys.readouterr().out
+    one = train(recipe)
+    assert "replica" not in capsys.readouterr().out
+    for a, b in zip(mirrored.network.get_weights(), one.network.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--stratgy mirrored", r"--stratgy, mirrored; did you mean --strategy\?$"),
+        (
+            "--strategy mirrord",
+            r"invalid choice 'mirrord' for argument '--strategy'\. Expected one",
+        ),
+    ],
+)
+def test_typos_on_the_command_line(arguments, message):
+    with pytest.raises(RecipeError, match=message):
+        parse("convmixer_digits", arguments.split())
+
+
+def test_typos_in_code():
+    with pytest.raises(RecipeError, match="no strategy 'mirored'; did you mean mirrored"):
+        Devices("mirored")
+
+
+def test_batches_must_divide(monkeypatch):
+    class Three:
+        num_replicas_in_sync = 3
+
+    monkeypatch.setattr(strategy, "_mirrored", lambda names: Three())
+    with pytest.raises(RecipeError, match=r"divide by the 3 replicas; received 256\.$"):
+        open_strategy(Devices("mirrored"), tiny())
+    with pytest.raises(RecipeError, match=r"3 replicas, times the 2 to accumulate; received 256"):
+        open_strategy(Devices("mirrored"), tiny(accumulate=2))
+
+
+def test_statistics_that_cannot_be_shared():
+    network = keras.Sequential([keras.Input((2,)), keras.layers.BatchNormalization()], name="some")
+    in_parts = tiny(accumulate=2)
+    two = Devices("mirrored")
+    check_shared_statistics(network, tiny(), Replicas(), two)
+    check_shared_statistics(network, in_parts, tf.distribute.get_strategy(), two)
+    check_shared_statistics(network, in_parts, Replicas(), Devices("mirrored", "averaged"))
+    message = r"^Recipe\.accumulate must be 1 on several replicas, where some's .*received 2; remat"
+    with pytest.raises(RecipeError, match=message):
+        check_shared_statistics(network, in_parts, Replicas(), two)
+    without = keras.Sequential([keras.Input((2,)), keras.layers.LayerNormalization()])
+    check_shared_statistics(without, in_parts, Replicas(), two)
+
+
+def test_batch_norm_on_one_device_may_be_in_parts():
+    assert train(tiny(model=CONV_MIXER, accumulate=2, epochs=1), quiet=True).steps == 5
+
+
+@pytest.mark.parametrize("make", [SGD, AdamW])
+@pytest.mark.parametrize("scaled", [False, True])
+def test_keras_calls_the_method_that_is_replaced(make, scaled):
+    """Fails when Keras adds up gradients in another place."""
+    optimizer = make(0.1)
+    outer = keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer
+    variable = keras.Variable([1.0])
+    outer.build([variable])
+    loss, gradients = add_up(outer, tf.constant(2.0), [tf.constant([3.0])])
+    assert (float(loss), float(gradients[0][0])) == (2, 3)
+    assert HOOK in vars(optimizer)
+    assert HOOK not in vars(make(0.1))
+    called = []
+    setattr(optimizer, HOOK, lambda pairs: called.append(len(pairs)) or pairs)
+    outer.apply_gradients(zip(gradients, [variable], strict=True))
+    assert called == [1]
+
+
+def test_an_optimizer_without_the_method_is_refused():
+    class Other:
+        pass
+
+    with pytest.raises(AttributeError, match=f"Other has no {HOOK}"):
+        add_up(Other(), tf.constant(0.0), [])
+
+
+def test_on_one_device_nothing_is_shared():
+    network = keras.Sequential([keras.Input((2,)), keras.layers.BatchNormalization()])
+    with shared(network, tf.distribute.get_strategy(), Devices("mirrored")):
+        assert not network.layers[0].synchronized
+
+
+def test_statistics_are_shared_only_in_the_block():
+    network = keras.Sequential([keras.Input((2,)), keras.layers.BatchNormalization()])
+    with shared(network, Replicas(), Devices("mirrored")):
+        assert network.layers[0].synchronized
+    assert not network.layers[0].synchronized
+
+
+def test_averaged_statistics_are_not_shared():
+    network = keras.Sequential([keras.Input((2,)), keras.layers.BatchNormalization()])
+    with shared(network, Replicas(), Devices("mirrored", "averaged")):
+        assert not network.layers[0].synchronized
+
+
+def test_a_tpu_that_is_not_there():
+    with pytest.raises(RecipeError, match=r"^There is no TPU that TensorFlow can use \(.+\)\.$"):
+        open_strategy(Devices("tpu"), tiny())
+
+
+@pytest.mark.parametrize("name", ["steps_per_execution", "wait"])
+def test_numbers_of_devices(name):
+    with pytest.raises(RecipeError, match=f"Devices.{name} must be at least 1; received 0"):
+        Devices(**{name: 0})
+
+
+@pytest.mark.distributed
+def test_the_table_of_keras_own_fit():
+    """It fails where ours is further than 1e-6 from one device."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.distributed.keras_fit"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    print(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 12

@@ -1,0 +1,119 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_mixers import ConvMixer, MLPMixer, T2TViT
+from training.loop.memory_estimate import peak_bytes
+from training.loop.mixed_precision import computing_in
+from training.loop.rematerialisation import Remat, checkpointed
+
+RATES = {"drop_rate": 0.2, "drop_path_rate": 0.5}
+
+
+def build(family, depth=2, mixer="performer"):
+    keras.utils.set_random_seed(0)
+    top = {"classes": 3, "classifier_activation": None}
+    if family == "ConvMixer":
+        model = ConvMixer(8, depth, 4, 3, input_shape=(16, 16, 3), **top)
+    elif family == "MLPMixer":
+        model = MLPMixer(8, depth, 4, input_shape=(16, 16, 3), **RATES, **top)
+    else:
+        shape = {"token_mixer": mixer, "input_shape": (32, 32, 3)}
+        model = T2TViT(8, depth, 2, **shape, **RATES, **top)
+    head = model.get_layer("head").kernel
+    head.assign(np.random.default_rng(1).normal(size=head.shape))
+    return model
+
+
+def images(model, count=6):
+    shape = (count, *model.input.shape[1:])
+    return tf.constant(np.random.default_rng(0).uniform(0, 255, shape).astype("float32"))
+
+
+def backward(network, variables):
+    def step(pixels):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(network(pixels, training=True) ** 2)
+        return loss, tape.gradient(loss, variables)
+
+    return step
+
+
+FAMILIES = pytest.mark.parametrize("family", ["ConvMixer", "MLPMixer", "T2TViT"])
+
+
+@FAMILIES
+@pytest.mark.parametrize("eager", [True, False])
+def test_gradients_masks_and_statistics_are_the_same(family, eager):
+    found = []
+    for again in (False, True):
+        model = build(family)
+        network = checkpointed(model) if again else model
+        step = backward(network, model.trainable_variables)
+        step = step if eager else tf.function(step)
+        steps = [step(images(model)) for _ in range(2)]
+        state = [np.array(variable) for variable in model.non_trainable_variables]
+        found.append((steps, state))
+    (steps, state), (steps_again, state_again) = found
+    for (loss, gradients), (loss_again, gradients_again) in zip(steps, steps_again, strict=True):
+        np.testing.assert_allclose(loss_again, loss, rtol=0, atol=1e-6)
+        for one, other in zip(gradients, gradients_again, strict=True):
+            np.testing.assert_allclose(other, one, rtol=0, atol=1e-6)
+    # Batch statistics moved once a step, and so did the seeds of dropout.
+    for one, other in zip(state, state_again, strict=True):
+        np.testing.assert_array_equal(other, one)
+    assert np.abs(steps[0][1][0]).max() > 0
+    if family != "ConvMixer":
+        assert steps[0][0] != steps[1][0]
+
+
+@FAMILIES
+def test_less_lies_in_memory(family):
+    found = []
+    for again in (False, True):
+        model = build(family, depth=6)
+        network = checkpointed(model) if again else model
+        step = tf.function(backward(network, model.trainable_variables))
+        graph = step.get_concrete_function(tf.TensorSpec((64, *model.input.shape[1:]))).graph
+        found.append(peak_bytes(graph))
+    # T2T-ViT needs most in its first attention, of 64 tokens; the blocks have 5.
+    assert found[1] < found[0] * (0.9 if family == "T2TViT" else 0.5)
+
+
+def test_t2t_attention_without_modes():
+    model = build("T2TViT", mixer="transformer")
+    plain = backward(model, model.trainable_variables)(images(model))[1]
+    again = build("T2TViT", mixer="transformer")
+    network = checkpointed(again)
+    assert isinstance(network.get_layer("remat_token_mixer_0"), Remat)
+    other = backward(network, again.trainable_variables)(images(again))[1]
+    for one, two in zip(plain, other, strict=True):
+        np.testing.assert_allclose(two, one, rtol=0, atol=1e-6)
+
+
+def test_half_precision():
+    with computing_in("bfloat16"):
+        model = build("ConvMixer")
+        network = checkpointed(model)
+    step = backward(network, model.trainable_variables)
+    plain = backward(model, model.trainable_variables)
+    for one, other in zip(step(images(model))[1], plain(images(model))[1], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert network.get_layer("remat_block_0").compute_dtype == "bfloat16"
+
+
+def test_the_weights_are_shared():
+    model = build("ConvMixer")
+    network = checkpointed(model)
+    shared = zip(network.trainable_variables, model.trainable_variables, strict=True)
+    assert all(one is other for one, other in shared)
+    assert sum(isinstance(layer, Remat) for layer in network.layers) == 2
+    assert not any(isinstance(layer, Remat) for layer in model.layers)
+    np.testing.assert_array_equal(network(images(model)), model(images(model)))
+
+
+def test_a_model_without_blocks():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)], name="plain")
+    with pytest.raises(ValueError, match="plain has no block that could be computed again"):
+        checkpointed(model)

@@ -1,0 +1,1 @@
+"""Saved models, measured on labelled images."""
