@@ -1,0 +1,26 @@
+"""Files that commit a1d7152 saved, before the modules of the layers moved, load and compute the same.
+
+Three models of 16 x 16 images with weights of numpy's default_rng(0): a ConvMixer, an MLP-Mixer, and
+T2T-ViT's layers one after the other. `expected.npz` holds images and what that commit computed.
+"""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_mixers  # noqa: F401  Registers the layers.
+
+SAVED = Path(__file__).parents[1] / "data" / "saved_by_a1d7152"
+
+
+@pytest.mark.parametrize("name", ["conv_mixer", "mlp_mixer", "t2t_layers"])
+def test_a_file_of_the_former_layout_computes_the_same(name: str) -> None:
+    with np.load(SAVED / "expected.npz") as expected:
+        images, wanted = expected["images"], expected[name]
+    model = keras.models.load_model(SAVED / f"{name}.keras")
+    found = model.predict_on_batch(images.astype("float32"))
+    # A sum of up to 147 products, in each of up to 8 layers that pass its rounding on.
+    bound = 8 * 147 * np.finfo("float32").eps * np.abs(wanted).max()
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=bound)
