@@ -1,10 +1,11 @@
-# Python 3.11 or newer and make are all that a machine needs; each target builds its environment.
+# Python 3.11 to 3.13 and make are all that a machine needs; each target builds its environment. Another
+# Python than python3: `make PYTHON=python3.13 test`, in a fresh clone or after `make clean`.
 PYTHON ?= python3
 # The newest that tensorflow-addons and tflite-support take.
 OLD_PYTHON ?= $(or $(shell command -v python3.11),$(PYTHON))
 PYTEST = bin/python -m pytest
 
-.PHONY: quickstart test lint test-backends test-distributed test-slow test-portable test-old-stack test-metadata parity wheel benchmark clean
+.PHONY: quickstart test lint test-backends test-distributed test-slow test-portable test-old-stack test-metadata test-faults parity wheel benchmark clean
 
 quickstart: .venv/installed  ## Train, save, export and look at a small model, on real scans
 	.venv/bin/keras-mixers quickstart --overwrite
@@ -39,6 +40,9 @@ test-metadata: .venv-dev/installed .venv-tflite-support/installed  ## Google's t
 	rm -rf build/tflite-support
 	.venv-dev/bin/python -m tests.tflite_support.export build/tflite-support
 	TFLITE_FILES=build/tflite-support .venv-tflite-support/$(PYTEST) -c tests/tflite_support/pytest.ini tests/tflite_support/test_metadata.py
+
+test-faults: .venv-dev/installed  ## The code broken in eleven places: everyday tests see each
+	.venv-dev/bin/python -m tests.faults
 
 parity: .venv-reference/installed  ## Every variant that timm has, at full size
 	.venv-reference/$(PYTEST) -m parity
