@@ -1,7 +1,7 @@
-"""Files that commit a1d7152 saved, before the modules of the layers moved, load and compute the same.
+"""Files that commit a1d7152 saved, before the layers' modules moved, load and compute the same.
 
-Three models of 16 x 16 images with weights of numpy's default_rng(0): a ConvMixer, an MLP-Mixer, and
-T2T-ViT's layers one after the other. `expected.npz` holds images and what that commit computed.
+Three models of 16 x 16 images with weights of numpy's default_rng(0): a ConvMixer, an MLP-Mixer,
+and T2T-ViT's layers in sequence. `expected.npz` holds images and what that commit computed.
 """
 
 from pathlib import Path
