@@ -21,12 +21,12 @@ from tests.helpers.runs import batch, network, tiny
 from training.devices import Devices
 from training.distributed.cluster import cluster_of, read_cluster
 from training.distributed.strategy import hand_out, open_strategy, shared
+from training.loop import callbacks
 from training.loop.callbacks import AverageWeights, Checkpoints
 from training.loop.mixed_precision import computing_in
 from training.loop.trainer import Trainer
 from training.losses import build_loss
 from training.optimizer import SGD, AdamW
-from training.run import checkpoint
 from training.train import train
 
 
@@ -201,7 +201,7 @@ def crashes(strategy):
 
 def crash(folder, saves):
     """Train until so many checkpoints were written, one a step."""
-    save, between = Checkpoints._save, checkpoint.SECONDS_BETWEEN
+    save, between = Checkpoints._save, callbacks.SECONDS_BETWEEN
     counted = []
 
     def counting(self, step):
@@ -210,13 +210,13 @@ def crash(folder, saves):
         if len(counted) == saves:
             raise KeyboardInterrupt
 
-    Checkpoints._save, checkpoint.SECONDS_BETWEEN = counting, -1
+    Checkpoints._save, callbacks.SECONDS_BETWEEN = counting, -1
     try:
         train(noisy(), folder, quiet=True, devices=Devices("mirrored"))
     except KeyboardInterrupt:
         return
     finally:
-        Checkpoints._save, checkpoint.SECONDS_BETWEEN = save, between
+        Checkpoints._save, callbacks.SECONDS_BETWEEN = save, between
     raise AssertionError("The run should have crashed.")
 
 

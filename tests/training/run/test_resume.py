@@ -16,8 +16,8 @@ from keras_mixers.inference import load_classifier
 from tests.helpers.runs import tiny
 from training.augment import Augmentation
 from training.errors import CheckpointFileError, RunFolderError
+from training.loop import callbacks
 from training.loop.callbacks import Checkpoints
-from training.run import checkpoint
 from training.run.checkpoint import load_state, save_state
 from training.train import train
 
@@ -49,7 +49,7 @@ def uninterrupted(tmp_path_factory):
 
 def crash_after(monkeypatch, saves):
     """Save after every step, and crash after so many saves."""
-    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", -1)
+    monkeypatch.setattr(callbacks, "SECONDS_BETWEEN", -1)
     save = Checkpoints._save
     counted = []
 
