@@ -47,7 +47,7 @@ test-faults: .venv-dev/installed  ## The code broken in eleven places: everyday 
 parity: .venv-reference/installed  ## Every variant that timm has, at full size
 	.venv-reference/$(PYTEST) -m parity
 
-wheel: .venv-dev/installed  ## The wheel holds three packages and works in an empty environment
+wheel: .venv-dev/installed  ## The wheel holds four packages and works in an empty environment
 	rm -rf build dist .venv-wheel
 	.venv-dev/bin/python -m build --wheel --outdir dist
 	$(PYTHON) -m venv .venv-wheel

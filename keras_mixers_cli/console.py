@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TextIO
 
 import typer
 
+from training.errors import TrainingError
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -25,7 +27,7 @@ def one_line_errors() -> Iterator[None]:
         yield
     except BrokenPipeError:  # `| head`; typer ends quietly.
         raise
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, TrainingError) as error:
         report(error)
         raise typer.Exit(2 if isinstance(error, UsageError) else 1) from None
 

@@ -59,13 +59,9 @@ def train(
         typer.echo(command.recipe.to_json(), nl=False)
         return
     with quiet_start():
-        from training.errors import TrainingError
         from training.train import train
-    try:
-        with plain_warnings():
-            train(command.recipe, command.folder, command.data_dir, command.quiet, command.devices)
-    except TrainingError as error:
-        raise ValueError(str(error)) from None
+    with plain_warnings():
+        train(command.recipe, command.folder, command.data_dir, command.quiet, command.devices)
 
 
 @one_line_errors()

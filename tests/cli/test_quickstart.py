@@ -1,179 +1,172 @@
-import dataclasses
-import io
+"""`keras-mixers quickstart`: once as a user runs it, then with stand-ins for the slow parts."""
+
 import json
-import shutil
+from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
-from rich.console import Console
 
-from hub_export.compare import Comparison, compare
+from hub_export.exportable_model import load_exportable_model
+from hub_export.verification.comparison import Accepted, Check, Verification
+from keras_mixers import ConvMixer
 from keras_mixers_cli import quickstart
-from keras_mixers_cli.quickstart import QuickstartError, run
+from tests.helpers.command_line import failure, run
+from tests.helpers.trained_digits import digits
 
 FILES = ["labels.txt", "model.keras", "model.tflite", "picture.png", "result.json", "saved_model"]
-SAME = Comparison("model.tflite", 0.99, 1.0, 1e-6, 100_000, 0.001)
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """The real quick start, run once: (folder, what it printed, what it returned)."""
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder of a real quick start, and what it printed."""
     folder = tmp_path_factory.mktemp("quickstart") / "made" / "for it"
-    printed = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.stdout", printed)
-        results = run(folder)
-    return folder, printed.getvalue(), results
+    result = run("quickstart", "--out", folder)
+    assert result.exit_code == 0, result.output
+    return folder, result.stdout
 
 
-def test_writes_all_files_and_nothing_else(finished):
-    folder, _, _ = finished
-    assert sorted(path.name for path in folder.iterdir()) == FILES
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_writes_these_files_and_nothing_else(finished: tuple[Path, str]) -> None:
+    folder, _ = finished
+    assert names(folder) == FILES
     assert (folder / "labels.txt").read_text().split() == list("0123456789")
-    assert (folder / "saved_model" / "saved_model.pb").is_file()
-
-
-def test_every_file_is_right_on_at_least_97_percent_and_agrees(finished):
-    _, _, results = finished
-    assert [result.file for result in results] == ["model.keras", "saved_model", "model.tflite"]
-    for result in results:
-        assert result.accuracy >= 0.97
-        assert result.agreement == 1
-        assert result.largest_difference <= 1e-5
-        assert result.size > 50_000
-        assert 0 < result.seconds_per_image < 1
-
-
-def test_result_holds_the_numbers(finished):
-    folder, _, results = finished
-    content = json.loads((folder / "result.json").read_text())
-    assert content["accuracy"] == results[0].accuracy
-    assert content["files"] == [dataclasses.asdict(result) for result in results]
-    assert content["parameters"] == 22474
-
-
-def test_prints_progress_table_and_places(finished):
-    folder, printed, results = finished
-    assert f"Epoch {quickstart.EPOCHS}/{quickstart.EPOCHS}" in printed
-    assert "val_accuracy" in printed
-    assert f"{results[0].accuracy:.1%} of 364 held-out digits are right" in printed
-    (row,) = (line for line in printed.splitlines() if "│ model.tflite" in line)
-    assert f"{results[2].accuracy:.2%}" in row
-    assert "100.0%" in row
-    assert f"Everything is in {folder}." in printed
-
-
-def test_saved_model_can_be_loaded_and_used_alone(finished):
-    folder, _, _ = finished
-    model = keras.models.load_model(folder / "model.keras")
-    assert model.predict_on_batch(np.zeros((1, 8, 8, 1), "uint8")).shape == (1, 10)
-    assert tf.saved_model.load(folder / "saved_model")(tf.zeros((2, 8, 8, 1))).shape == (2, 10)
-
-
-def test_picture_is_large_enough_to_read(finished):
-    with Image.open(finished[0] / "picture.png") as picture:
+    with Image.open(folder / "picture.png") as picture:
         assert picture.size == (1800, 960)
 
 
+def test_every_file_classifies_97_percent_of_the_held_out_digits(
+    finished: tuple[Path, str],
+) -> None:
+    folder, _ = finished
+    images, labels = digits(held_out=True)
+    tflite = Interpreter(str(folder / "model.tflite")).get_signature_runner()
+    scores = {
+        "model.keras": keras.models.load_model(folder / "model.keras").predict(images, verbose=0),
+        "saved_model": tf.saved_model.load(folder / "saved_model")(images / np.float32(255)),
+        "model.tflite": [
+            tflite(images=image[None].astype("float32"))["output_0"][0] for image in images
+        ],
+    }
+    for name, found in scores.items():
+        assert np.mean(np.argmax(found, axis=-1) == labels) >= 0.97, name
+
+
+def test_says_what_it_does_and_found(finished: tuple[Path, str]) -> None:
+    folder, printed = finished
+    assert "epoch 20/20" in printed
+    rows = {line.split()[0]: line.split()[1:] for line in printed.splitlines() if line.strip()}
+    accuracy = json.loads((folder / "result.json").read_text())["accuracy"]
+    assert rows["model.keras"][0] == f"{accuracy:.2%}"
+    for export in ("saved_model", "model.tflite"):
+        same_class, difference, size, unit = rows[export]
+        assert (same_class, unit) == ("100.00%", "kB")
+        assert float(difference) <= 1e-5
+        assert int(size) > 50
+    assert f"Everything is in {folder}." in printed
+
+
+def test_folder_is_taken_by_predict_and_export(finished: tuple[Path, str], tmp_path: Path) -> None:
+    folder, _ = finished
+    images, labels = digits(held_out=True)
+    for label in range(10):
+        Image.fromarray(images[labels == label][0, ..., 0]).save(tmp_path / f"{label}.png")
+    result = run("predict", "--model", folder, "--top", 1, *sorted(tmp_path.iterdir()))
+    assert result.exit_code == 0, result.output
+    assert sum(line.endswith(".png") for line in result.stdout.splitlines()) == 10
+    exportable = load_exportable_model(str(folder))
+    assert exportable.labels == list("0123456789")
+    assert exportable.facts.accuracy >= 0.97
+
+
 @pytest.fixture
-def quick(monkeypatch):
-    """The quick start with a stand-in for the training, whose model predicts at random."""
-    monkeypatch.setattr(quickstart, "train", lambda model, builder: 0.0)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The quick start of a network that was not trained, with exports that hold a word."""
+
+    def export(
+        model: keras.Model, path: Path, labels: tuple[str, ...], data: np.ndarray
+    ) -> Verification:
+        assert len(data) == 364
+        if path.suffix:
+            path.write_text("new")
+        else:
+            path.mkdir()
+            (path / "saved_model.pb").write_text("new")
+        return Verification(path.name, len(data), (Check("call", Accepted(1e-5), 1e-7, 1.0),))
+
+    network = ConvMixer(4, 1, 2, 3, classes=10, input_shape=(8, 8, 1), name="untrained")
+    result = SimpleNamespace(network=network, to_dict=lambda: {"model": network.name})
+    monkeypatch.setattr(quickstart, "train", lambda recipe: result)
+    monkeypatch.setattr(quickstart, "export_saved_model", export)
+    monkeypatch.setattr(quickstart, "export_tflite", export)
+    monkeypatch.setattr(quickstart, "save_overview", lambda path, *_: path.write_text("new"))
     monkeypatch.setattr(quickstart, "LEAST_ACCURACY", 0.0)
 
 
-def test_bad_model_is_an_error_and_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(quickstart, "train", lambda model, builder: 0.0)
-    with pytest.raises(QuickstartError, match=r"is right on \d+\.\d% of .*; expected at least 97%"):
-        run(tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_bad_export_is_an_error_and_leaves_the_old_run_whole(tmp_path, monkeypatch, quick):
-    monkeypatch.setattr(quickstart, "write_tflite", lambda model, path: path.write_text("new"))
-    monkeypatch.setattr(
-        quickstart, "load_tflite", lambda path: lambda images: np.eye(10)[[3] * len(images)]
-    )
-    (tmp_path / "model.tflite").write_text("old")
-    with pytest.raises(QuickstartError, match=r"model\.tflite differs from the trained model"):
-        run(tmp_path, overwrite=True)
-    assert [path.name for path in tmp_path.iterdir()] == ["model.tflite"]
-    assert (tmp_path / "model.tflite").read_text() == "old"
-
-
-def test_overwriting_replaces_its_own_files_only(tmp_path, finished, quick, monkeypatch):
-    monkeypatch.setattr(quickstart, "save_overview", lambda path, *_: path.touch())
-    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
-    (tmp_path / "notes.txt").write_text("mine")
-    (tmp_path / "model.keras").write_text("damaged")
-    run(tmp_path, overwrite=True)
-    assert (tmp_path / "notes.txt").read_text() == "mine"
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*FILES, "notes.txt"])
-    assert keras.models.load_model(tmp_path / "model.keras").name == "convmixer_64_4_digits"
-
-
-def test_folder_in_use_is_refused(tmp_path):
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(QuickstartError, match="is not empty; choose another one, or pass"):
-        run(tmp_path)
-
-
-def test_file_in_place_of_the_folder_is_refused(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(QuickstartError, match=r"/file' is a file; choose a folder"):
-        run(tmp_path / "file")
-
-
-def test_folder_of_other_things_named_as_a_result_is_refused(tmp_path):
+@pytest.fixture
+def earlier(tmp_path: Path) -> Path:
+    """A folder with what an earlier quick start left, and a file of the user's."""
     (tmp_path / "saved_model").mkdir()
-    (tmp_path / "saved_model" / "notes.txt").touch()
-    with pytest.raises(QuickstartError, match=r"no folder with a file 'saved_model\.pb'"):
-        run(tmp_path, overwrite=True)
-    assert (tmp_path / "saved_model" / "notes.txt").exists()
+    (tmp_path / "saved_model" / "saved_model.pb").write_text("old")
+    for name in {*FILES, "notes.txt"} - {"saved_model"}:
+        (tmp_path / name).write_text("old")
+    return tmp_path
 
 
-@pytest.mark.parametrize("worse", [{"agreement": 0.99}, {"largest_difference": 0.1}])
-def test_a_file_that_disagrees_is_named_with_its_numbers(worse):
-    quickstart.check_agreement([SAME])
-    with pytest.raises(QuickstartError, match=r"model\.tflite differs .* Nothing was written\."):
-        quickstart.check_agreement([SAME, dataclasses.replace(SAME, **worse)])
+def test_overwriting_replaces_its_own_files_only(quick: None, earlier: Path) -> None:
+    result = run("quickstart", "--out", earlier, "--overwrite")
+    assert result.exit_code == 0, result.output
+    assert names(earlier) == sorted([*FILES, "notes.txt"])
+    assert (earlier / "notes.txt").read_text() == "old"
+    for name in ("model.tflite", "picture.png", "saved_model/saved_model.pb"):
+        assert (earlier / name).read_text() == "new"
+    assert keras.models.load_model(earlier / "model.keras").name == "untrained"
+    assert json.loads((earlier / "result.json").read_text())["model"] == "untrained"
 
 
-def test_nan_is_no_agreement():
-    with pytest.raises(QuickstartError, match="differ by up to nan"):
-        quickstart.check_agreement([dataclasses.replace(SAME, largest_difference=float("nan"))])
-    with pytest.raises(QuickstartError, match="right on nan%"):
-        quickstart.check_accuracy(float("nan"))
+def test_failed_export_leaves_the_earlier_run_whole(
+    quick: None, earlier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **options: object) -> Verification:
+        raise ValueError("model.tflite is not the model.")
+
+    monkeypatch.setattr(quickstart, "export_tflite", fail)
+    result = run("quickstart", "--out", earlier, "--overwrite")
+    assert result.exit_code == 1
+    assert result.stderr == "error: model.tflite is not the model.\n"
+    assert names(earlier) == sorted([*FILES, "notes.txt"])
+    for path in (path for path in earlier.rglob("*") if path.is_file()):
+        assert path.read_text() == "old"
 
 
-def test_compare_measures_what_it_says(tmp_path):
-    path = tmp_path / "model"
-    (path / "part").mkdir(parents=True)
-    (path / "part" / "a").write_bytes(b"12345")
-    (path / "b").write_bytes(b"123")
-    images = np.zeros((4, 1, 1, 1), "uint8")
-    predicted = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.7, 0.3]])
-    expected = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.7, 0.3]])
-    labels = np.array([0, 1, 1, 1])
-    result = compare(path, lambda images: predicted[: len(images)], images, labels, expected)
-    assert (result.file, result.size) == ("model", 8)
-    assert (result.accuracy, result.agreement) == (0.5, 0.75)
-    assert result.largest_difference == pytest.approx(0.2)
-    assert result.seconds_per_image > 0
+def test_inaccurate_model_is_an_error_and_leaves_nothing(
+    quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quickstart, "LEAST_ACCURACY", 0.97)
+    result = run("quickstart", "--out", tmp_path)
+    assert result.exit_code == 1
+    assert "% of the held-out digits; expected at least 97%. Nothing was written." in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert names(tmp_path) == []
 
 
-def test_table_fits_a_terminal_of_80_columns():
-    console = Console(width=80, file=io.StringIO())
-    console.print(quickstart.table([SAME]))
-    (row,) = (line for line in console.file.getvalue().splitlines() if "model.tflite" in line)
-    assert [cell.strip() for cell in row.strip("│ ").split("│")] == [
-        "model.tflite",
-        "99.00%",
-        "100.0%",
-        "1.0e-06",
-        "100 kB",
-        "1.00 ms",
-    ]
+def test_folders_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    assert "is not empty; choose another one, or" in failure(run("quickstart", "--out", tmp_path))
+    assert "is a file; choose a folder" in failure(run("quickstart", "--out", notes))
+    # A folder that no user may write into, root neither.
+    assert "/proc/results" in failure(run("quickstart", "--out", "/proc/results"))
+    (tmp_path / "saved_model").mkdir()
+    message = failure(run("quickstart", "--out", tmp_path, "--overwrite"))
+    assert (
+        "saved_model' is no folder with a file 'saved_model.pb', so it is not replaced" in message
+    )
+    assert names(tmp_path) == ["notes.txt", "saved_model"]
