@@ -4,26 +4,8 @@ import sys
 import numpy as np
 import pytest
 
-from tests.training.data import sklearn_digits as digits
 from tests.training.data.samples import fill
-from training.data import DataError, evaluation_batches, open_data
-
-
-def test_digits_are_those_of_the_builder(tmp_path):
-    data = open_data("digits")
-    builder = digits.prepare(tmp_path)
-    for split, name in ((data.train, "train"), (data.validation, "test")):
-        [(images, labels)] = evaluation_batches(split, 2000, (8, 8))
-        expected, expected_labels = digits.arrays(builder, name)
-
-        def rows(images, labels):
-            return sorted(
-                bytes(image) + bytes([label]) for image, label in zip(images, labels, strict=True)
-            )
-
-        assert rows(images.numpy(), labels.numpy()) == rows(expected, expected_labels)
-    assert data.class_names == digits.NAMES
-    assert (data.address, data.train.num_classes) == ("digits", 10)
+from training.data import DataError, open_data
 
 
 @pytest.mark.parametrize(
@@ -58,12 +40,6 @@ def test_a_share_out_of_range(share):
 def test_channels_out_of_range():
     with pytest.raises(ValueError, match=r"^channels must be 1 or 3; received 2\.$"):
         open_data("digits", channels=2)
-
-
-def test_digits_are_too_small_for_large_patches():
-    with pytest.raises(DataError) as caught:
-        open_data("digits", min_side=9)
-    assert str(caught.value) == "digits: images are 8 x 8 pixels; expected sides of at least 9."
 
 
 SCRIPT = """

@@ -4,7 +4,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from keras_mixers.labels import imagenet_names
-from tests.training.data import sklearn_digits as digits
+from tests.training.data import sklearn_digits
 from tests.training.data.samples import ManyFiles, assert_same, join, take
 from training.augment import Augmentation, make_policy
 from training.data import (
@@ -86,12 +86,13 @@ def test_workers_together_see_the_batches_of_one(many):
 
 
 def test_prepared_digits_are_read_as_they_were_written(tmp_path):
-    builder = digits.prepare(tmp_path)
+    builder = sklearn_digits.prepare(tmp_path)
     data = open_data("tfds:sklearn_digits:1.0.0", tmp_path)
     assert (data.train.size, data.validation.size) == (1433, 364)
     assert data.train.image_shape == (8, 8, 1)
     [(images, labels)] = evaluation_batches(data.validation, 400, (8, 8))
-    expected, expected_labels = digits.arrays(builder, "test")
+    written = builder.as_dataset("test", batch_size=-1, as_supervised=True)
+    expected, expected_labels = tfds.as_numpy(written)
     np.testing.assert_array_equal(images, expected)
     np.testing.assert_array_equal(labels, expected_labels)
     batches = take(train_batches(data.train, 64, 0), 2)

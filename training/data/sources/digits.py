@@ -35,7 +35,7 @@ def scans() -> Iterator[Scan]:
 
 
 def open_digits(min_side: int) -> Data:
-    """Return the digits, divided as `tests.training.data.sklearn_digits` divides them.
+    """Return the digits; the first of every five scans of a digit is held out.
 
     Raises:
         DataError: if they are smaller than `min_side`.
