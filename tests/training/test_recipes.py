@@ -20,7 +20,7 @@ def test_near_names_are_offered():
 
 def test_the_command_reads_recipes_without_tensorflow():
     code = (
-        "import sys; sys.argv = ['keras-mixers']; import training.recipes; "
+        "import sys; import keras_mixers_cli; import training.recipes; "
         "print([name for name in ('keras', 'tensorflow') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -30,7 +30,7 @@ from tests.keras_mixers.weights.golden import DATA
 # A process of its own, which would take seconds to import Keras.
 CHILD = """
 import sys
-sys.argv = ["keras-mixers"]
+import keras_mixers_cli
 from keras_mixers.weights.download import fetch
 from keras_mixers.catalogue.sources import find_source
 assert not {"keras", "tensorflow", "torch"} & set(sys.modules)
