@@ -1,4 +1,4 @@
-"""Figures: what a model says of images, and what it has learned. Needs matplotlib."""
+"""Figures of a model's predictions and of what it has learned. Needs matplotlib."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, FigureBase
 
 RIGHT, WRONG, FRAME = "#1a1a1a", "#c62828", "#757575"
-_CELL = 0.6  # inches, the side of a filter
+_FILTER_SIDE = 0.6  # inches
 
 
 def prediction_sheet(
@@ -29,18 +29,18 @@ def prediction_sheet(
 ) -> Figure:
     """Draw images in a grid, each with the predicted class and its probability.
 
-    A wrong prediction is red, with the right class behind it.
+    A wrong prediction is red and is followed by the right class.
 
     Args:
         images: (B, H, W, 1) or (B, H, W, 3), pixels in [0, 255].
         probabilities: (B, classes).
         labels: (B,), the right classes.
-        names: of the classes.
-        columns: of the grid.
+        names: names of the classes.
+        columns: number of images in a row.
 
     Raises:
-        ValueError: if the numbers of images, predictions and labels differ, or those of classes
-            and names.
+        ValueError: if the numbers of images, predictions and labels differ, or there is not one
+            name per class.
 
     Example:
 
@@ -49,10 +49,7 @@ def prediction_sheet(
     >>> [axes.get_title() for axes in figure.axes]
     ['a  100 %', 'b  100 %', 'c, not b  100 %']
     """
-    from matplotlib.figure import Figure
-
-    rows = math.ceil(len(images) / columns)
-    figure = Figure(figsize=(1.0 * columns, 1.1 * rows), layout="constrained")
+    figure = new_figure(1.0 * columns, 1.1 * math.ceil(len(images) / columns))
     _draw_predictions(figure, images, probabilities, labels, names, columns)
     return figure
 
@@ -60,15 +57,15 @@ def prediction_sheet(
 def patch_filters(model: keras.Model, columns: int = 16) -> Figure:
     """Draw the filters of a model's patch embedding in a grid.
 
-    Each is scaled to its own range, around zero: of one channel, weights above zero are orange,
-    those below are purple; of three channels, zero is grey.
+    Each filter is scaled to its own range, symmetric around zero. With one channel, weights above
+    zero are orange and those below are purple; with three channels, zero is grey.
 
     Args:
-        model: with a patch embedding of images with 1 or 3 channels: a ConvMixer or an MLP-Mixer.
-        columns: of the grid.
+        model: a ConvMixer or an MLP-Mixer for images with 1 or 3 channels.
+        columns: number of filters in a row.
 
     Raises:
-        ValueError: if there is no such patch embedding.
+        ValueError: if the model has no such patch embedding.
 
     Example:
 
@@ -77,11 +74,8 @@ def patch_filters(model: keras.Model, columns: int = 16) -> Figure:
     >>> len(figure.axes)
     32
     """
-    from matplotlib.figure import Figure
-
-    filters = _filters(model)
-    rows = math.ceil(len(filters) / columns)
-    figure = Figure(figsize=(_CELL * columns, _CELL * rows), layout="constrained")
+    filters = _read_filters(model)
+    figure = new_figure(_FILTER_SIDE * columns, _FILTER_SIDE * math.ceil(len(filters) / columns))
     _draw_filters(figure, filters, columns)
     return figure
 
@@ -95,24 +89,22 @@ def save_overview(
     names: Sequence[str],
     title: str,
 ) -> None:
-    """Write one picture of a model's predictions and its patch filters, side by side.
+    """Save one picture with a model's predictions on the left and its patch filters on the right.
 
     Args:
-        path: the file; its ending says the format, such as `.png`.
+        path: the file to write; its ending, such as `.png`, chooses the format.
         model: see `patch_filters`.
         images: see `prediction_sheet`.
         probabilities: (B, classes).
         labels: (B,), the right classes.
-        names: of the classes.
-        title: above the images.
+        names: names of the classes.
+        title: title above the images.
 
     Raises:
         ValueError: see `prediction_sheet` and `patch_filters`.
     """
-    from matplotlib.figure import Figure
-
-    filters = _filters(model)
-    figure = Figure(figsize=(12, 6.4), layout="constrained", dpi=150)
+    filters = _read_filters(model)
+    figure = new_figure(12, 6.4, dpi=150)
     grid = figure.add_gridspec(1, 2, width_ratios=(5.2, 1))
     left, right = (figure.add_subfigure(grid[i]) for i in range(2))
     left.suptitle(title, fontsize=12)
@@ -120,6 +112,35 @@ def save_overview(
     right.suptitle(f"{len(filters)} patch filters", fontsize=12)
     _draw_filters(right, filters, columns=4)
     figure.savefig(path)
+
+
+def new_figure(width: float, height: float, dpi: float | None = None) -> Figure:
+    """Return an empty figure, `width` and `height` in inches.
+
+    Raises:
+        ImportError: if matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"Pictures need the package {error.name!r}, which is not installed: "
+            "pip install 'keras-mixers[visualization]'."
+        ) from None
+    return Figure(figsize=(width, height), layout="constrained", dpi=dpi)
+
+
+def image_axes(figure: FigureBase, count: int, columns: int) -> list[Axes]:
+    """Add `count` axes to a figure, in rows of `columns`."""
+    grid = figure.add_gridspec(math.ceil(count / columns), columns)
+    return [figure.add_subplot(grid[i // columns, i % columns]) for i in range(count)]
+
+
+def frame(axes: Axes, color: str = FRAME, width: float = 0.5) -> None:
+    """Give an image a thin frame instead of ticks."""
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set(color=color, linewidth=width)
 
 
 def _draw_predictions(
@@ -132,30 +153,35 @@ def _draw_predictions(
 ) -> None:
     if not len(images) == len(probabilities) == len(labels) > 0:
         raise ValueError(
-            "As many images as predictions and labels are expected, one at least; received "
+            "There must be as many predictions and labels as images, and at least one; received "
             f"{len(images)} images, {len(probabilities)} predictions and {len(labels)} labels."
         )
     if probabilities.shape[1] != len(names):
         raise ValueError(
-            f"Received {len(names)} names for predictions of {probabilities.shape[1]} classes."
+            f"There must be one name per class; received {len(names)} names for predictions of "
+            f"{probabilities.shape[1]} classes."
         )
     for axes, image, scores, label in zip(
-        _grid(figure, len(images), columns), images, probabilities, labels, strict=True
+        image_axes(figure, len(images), columns), images, probabilities, labels, strict=True
     ):
-        best = int(scores.argmax())
-        said = names[best] if best == label else f"{names[best]}, not {names[label]}"
+        predicted = int(scores.argmax())
+        right = predicted == label
+        said = names[predicted] if right else f"{names[predicted]}, not {names[label]}"
         axes.imshow(image / 255, cmap="gray", vmin=0, vmax=1)
         axes.set_title(
-            f"{said}  {100 * scores[best]:.0f} %",
-            color=RIGHT if best == label else WRONG,
+            f"{said}  {100 * scores[predicted]:.0f} %",
+            color=RIGHT if right else WRONG,
             fontsize=8,
             pad=3,
         )
-        _frame(axes, FRAME if best == label else WRONG, 0.5 if best == label else 2.5)
+        if right:
+            frame(axes)
+        else:
+            frame(axes, WRONG, 2.5)
 
 
-def _filters(model: keras.Model) -> np.ndarray:
-    """Return the patch embedding's filters (N, p, p, C)."""
+def _read_filters(model: keras.Model) -> np.ndarray:
+    """Return the filters of the patch embedding, (N, p, p, C)."""
     embeddings = [layer for layer in model.layers if isinstance(layer, PatchEmbed)]
     if not embeddings:
         raise ValueError(
@@ -165,30 +191,17 @@ def _filters(model: keras.Model) -> np.ndarray:
     kernel = keras.ops.convert_to_numpy(embeddings[0].conv.kernel)
     if kernel.shape[2] not in (1, 3):
         raise ValueError(
-            "Filters of 1 or 3 channels can be drawn as images; those of the model "
+            "Only filters with 1 or 3 channels can be drawn as images; those of the model "
             f"{model.name!r} have {kernel.shape[2]}."
         )
     return kernel.transpose(3, 0, 1, 2)
 
 
 def _draw_filters(figure: FigureBase, filters: np.ndarray, columns: int) -> None:
-    for axes, weights in zip(_grid(figure, len(filters), columns), filters, strict=True):
+    for axes, weights in zip(image_axes(figure, len(filters), columns), filters, strict=True):
         largest = max(float(np.abs(weights).max()), 1e-12)
         if weights.shape[-1] == 1:
             axes.imshow(weights, cmap="PuOr_r", vmin=-largest, vmax=largest)
         else:
             axes.imshow(0.5 + weights / (2 * largest))
-        _frame(axes, FRAME, 0.5)
-
-
-def _grid(figure: FigureBase, count: int, columns: int) -> list[Axes]:
-    """Return `count` axes, in rows of `columns`."""
-    grid = figure.add_gridspec(math.ceil(count / columns), columns)
-    return [figure.add_subplot(grid[i // columns, i % columns]) for i in range(count)]
-
-
-def _frame(axes: Axes, color: str, width: float) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set(color=color, linewidth=width)
+        frame(axes)

@@ -3,10 +3,11 @@
 import difflib
 import fnmatch
 from dataclasses import replace
+from pathlib import Path
 
 from keras_mixers.catalogue.conv_mixer import CONV_MIXER_VARIANTS
 from keras_mixers.catalogue.mlp_mixer import MLP_MIXER_VARIANTS
-from keras_mixers.catalogue.sources import sources_of
+from keras_mixers.catalogue.sources import find_source, is_weights_name, sources_of
 from keras_mixers.catalogue.t2t_vit import T2T_VIT_VARIANTS
 from keras_mixers.catalogue.variant import Variant
 
@@ -39,3 +40,31 @@ def model_info(name: str) -> Variant:
         offer = f"did you mean {', '.join(near)}?" if near else "see keras_mixers.list_models()."
         raise ValueError(f"There is no variant {name!r}; {offer}")
     return _VARIANTS[name]
+
+
+def resolve_variant(name: str, weights: str | Path | None) -> Variant:
+    """Return what is known of a published variant, as the network of the given weights was built.
+
+    Args:
+        name: name of a published variant.
+        weights: name of released weights, whose activation, image size, number of classes and
+            preprocessing replace those of the variant; a file or None changes nothing.
+
+    Raises:
+        ValueError: if there is no variant, or none of its released weights, of that name.
+
+    >>> resolve_variant("mixer_b16", "imagenet21k").classes
+    21843
+    """
+    variant = model_info(name)
+    if not is_weights_name(weights):
+        return variant
+    source = find_source(name, str(weights))
+    trained = {} if source.activation is None else {"activation": source.activation}
+    return replace(
+        variant,
+        arguments={**variant.arguments, **trained},
+        input_shape=(source.image_size, source.image_size, variant.input_shape[2]),
+        classes=source.classes,
+        preprocessing=source.preprocessing,
+    )

@@ -1,7 +1,9 @@
 """All released files, and how to find one."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from keras_mixers.catalogue.checksums import CHECKSUMS, Checksum
 from keras_mixers.catalogue.conv_mixer import CONV_MIXER_SOURCES
@@ -34,6 +36,15 @@ def sources_of(variant: str) -> tuple[Source, ...]:
     ['imagenet', 'imagenet-authors']
     """
     return tuple(source for source in SOURCES if source.variant == variant)
+
+
+def is_weights_name(weights: str | Path | None) -> bool:
+    """Tell whether `weights` is a name of released weights rather than a file, which has an ending.
+
+    >>> [is_weights_name(weights) for weights in ("imagenet21k", "Mixer-B_16.npz", None)]
+    [True, False, False]
+    """
+    return isinstance(weights, str) and re.fullmatch(r"[\w-]+", weights) is not None
 
 
 def find_source(variant: str, name: str) -> Source:

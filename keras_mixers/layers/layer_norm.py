@@ -5,6 +5,10 @@ from keras import ops
 
 from keras_mixers.argument_checks import check_known
 
+# Added to the variance, as in the references.
+MIXER_EPSILON = 1e-6
+T2T_VIT_EPSILON = 1e-5
+
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
 class LayerNorm(keras.layers.Layer):

@@ -14,11 +14,9 @@ from keras_mixers.argument_checks import (
 from keras_mixers.layers.activations import Activation, get_activation, serialize_activation
 from keras_mixers.layers.drop_path import DropPath
 from keras_mixers.layers.initializers import transformer_normal
-from keras_mixers.layers.layer_norm import LayerNorm
+from keras_mixers.layers.layer_norm import T2T_VIT_EPSILON, LayerNorm
 from keras_mixers.layers.mlp import MLP
 from keras_mixers.layers.reshape import reshape_keeping_batch
-
-EPSILON = 1e-5
 
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
@@ -69,7 +67,7 @@ class TransformerBlock(keras.layers.Layer):
         channels = check_known("TransformerBlock", "the channels", input_shape[-1])
         check_heads(self.num_heads, channels)
         shared = {"dtype": self.dtype_policy}
-        self.attention_norm = LayerNorm(EPSILON, name="attention_norm", **shared)
+        self.attention_norm = LayerNorm(T2T_VIT_EPSILON, name="attention_norm", **shared)
         self.qkv = keras.layers.Dense(
             3 * channels,
             use_bias=False,
@@ -81,7 +79,7 @@ class TransformerBlock(keras.layers.Layer):
             channels, kernel_initializer=transformer_normal(), name="projection", **shared
         )
         self.dropout = keras.layers.Dropout(self.drop_rate, **shared)
-        self.mlp_norm = LayerNorm(EPSILON, name="mlp_norm", **shared)
+        self.mlp_norm = LayerNorm(T2T_VIT_EPSILON, name="mlp_norm", **shared)
         self.mlp = MLP(
             check_integer("mlp_ratio * channels", int(self.mlp_ratio * channels)),
             self.activation,

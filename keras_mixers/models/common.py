@@ -1,7 +1,6 @@
 """What all model functions share: the input, the preprocessing, the top, the loading of weights."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -9,10 +8,9 @@ import keras
 from keras_mixers.argument_checks import check_channels_last, check_integer, check_rank
 from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.catalogue.source import Source
-from keras_mixers.catalogue.variant import Argument
 from keras_mixers.layers.activations import Activation, get_activation
 from keras_mixers.layers.dtypes import at_least_float32
-from keras_mixers.weights.by_name import load_named_weights, match_named_weights
+from keras_mixers.weights.by_name import load_named_weights
 from keras_mixers.weights.load import load_weights
 
 InputShape = tuple[int | None, int | None, int]
@@ -56,27 +54,6 @@ def fixed_size(family: str, images: keras.KerasTensor) -> tuple[int, int]:
             f"input_shape={tuple(images.shape[1:])}. (ConvMixer takes any size.)"
         )
     return height, width
-
-
-def is_name(weights: str | Path | None) -> bool:
-    """Tell whether `weights` names released weights, rather than a file, which has an ending."""
-    return isinstance(weights, str) and re.fullmatch(r"[\w-]+", weights) is not None
-
-
-def find_named_weights(
-    family: str,
-    arguments: Mapping[str, Argument],
-    activation: Activation,
-    weights: str | Path | None,
-) -> Source | None:
-    """Return the released file that `weights` names, or None where it names none.
-
-    Raises:
-        ValueError: if there are no such weights for a network of these arguments.
-    """
-    if not is_name(weights):
-        return None
-    return match_named_weights(family, arguments, activation, str(weights))
 
 
 def preprocess(
@@ -144,7 +121,7 @@ def make_model(
 ) -> keras.Model:
     """Return the functional model from `images` to `outputs`, with `weights` loaded if given.
 
-    `weights` is a file, or what `find_named_weights` found.
+    `weights` is a file, or what `find_named_weights` returned.
 
     Raises:
         ValueError: if the weights don't fit the model.

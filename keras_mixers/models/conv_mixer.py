@@ -11,6 +11,7 @@ from keras_mixers.layers.conv_mixer_block import BATCH_NORM, ConvMixerBlock
 from keras_mixers.layers.initializers import fan_in_uniform
 from keras_mixers.layers.patch_embed import PatchEmbed
 from keras_mixers.models import common
+from keras_mixers.weights.by_name import find_named_weights
 
 
 def ConvMixer(
@@ -73,7 +74,7 @@ def ConvMixer(
         "patch_size": patch_size,
         "kernel_size": kernel_size,
     }
-    source = common.find_named_weights("ConvMixer", arguments, activation, weights)
+    source = find_named_weights("ConvMixer", arguments, activation, weights)
     images = common.image_input(input_tensor, input_shape)
     x = common.preprocess(images, PREPROCESSING, source) if include_preprocessing else images
     fan_in = patch_size**2 * images.shape[-1]

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_mixers.layers.patch_embed import PatchEmbed
-from keras_mixers.layers.soft_split import SoftSplit
+from keras_mixers.layers.patch_grid import patch_grid
 
 
 def feature_model(model: keras.Model, layer_names: Sequence[str]) -> keras.Model:
@@ -41,16 +40,16 @@ def feature_model(model: keras.Model, layer_names: Sequence[str]) -> keras.Model
             raise ValueError(
                 f"The model {model.name!r} has no layer {name!r}; did you mean {', '.join(near)}?"
             )
-    outputs = {name: _as_map(model, model.get_layer(name)) for name in layer_names}
+    outputs = {name: _output_map(model, model.get_layer(name)) for name in layer_names}
     return keras.Model(model.inputs, outputs, name=f"{model.name}_features")
 
 
-def _as_map(model: keras.Model, layer: keras.layers.Layer) -> keras.KerasTensor:
+def _output_map(model: keras.Model, layer: keras.layers.Layer) -> keras.KerasTensor:
     """Return the output of `layer` as a map (B, rows, columns, C)."""
     x = layer.output
     if len(x.shape) == 4:
         return x
-    grid = _grid_before(model, layer)
+    grid = patch_grid(model.layers[: model.layers.index(layer) + 1])
     if len(x.shape) != 3 or grid is None:
         raise ValueError(
             f"The output of {layer.name!r}, of shape {x.shape}, is neither a map (B, H, W, C) nor "
@@ -60,10 +59,3 @@ def _as_map(model: keras.Model, layer: keras.layers.Layer) -> keras.KerasTensor:
     if x.shape[1] == rows * columns + 1:
         x = keras.layers.Cropping1D((1, 0), name=f"{layer.name}_patch_tokens")(x)
     return keras.layers.Reshape((rows, columns, x.shape[-1]), name=f"{layer.name}_map")(x)
-
-
-def _grid_before(model: keras.Model, layer: keras.layers.Layer) -> tuple[int, int] | None:
-    """Return rows and columns of the last layer up to `layer` that cut the image into tokens."""
-    until = model.layers[: model.layers.index(layer) + 1]
-    cutters = [cutter for cutter in until if isinstance(cutter, PatchEmbed | SoftSplit)]
-    return cutters[-1].grid(*cutters[-1].input.shape[1:3]) if cutters else None

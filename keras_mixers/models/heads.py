@@ -15,7 +15,7 @@ def without_softmax(model: keras.Model) -> keras.Model:
     >>> [network.layers[-1].name for network in (model, without_softmax(model))]
     ['predictions', 'head']
     """
-    if not _has(model, "predictions"):
+    if not _has_layer(model, "predictions"):
         return model
     return keras.Model(model.input, model.get_layer("head").output, name=model.name)
 
@@ -42,12 +42,12 @@ def is_classifier(model: keras.Model) -> bool:
     >>> is_classifier(keras_mixers.ConvMixer(8, 1, include_top=False))
     False
     """
-    return _has(model, "head")
+    return _has_layer(model, "head")
 
 
 def to_probabilities(model: keras.Model, logits: keras.KerasTensor) -> keras.KerasTensor:
     """Turn logits into what the classifier `model` was built to return, or softmax of them."""
-    if _has(model, "predictions"):
+    if _has_layer(model, "predictions"):
         return model.get_layer("predictions")(logits)
     return keras.ops.softmax(logits)
 
@@ -79,5 +79,5 @@ def with_probabilities(network: keras.Model, loss: Literal["softmax", "sigmoid"]
     return keras.Model(network.input, outputs, name=network.name)
 
 
-def _has(model: keras.Model, name: str) -> bool:
+def _has_layer(model: keras.Model, name: str) -> bool:
     return any(layer.name == name for layer in model.layers)

@@ -8,10 +8,11 @@ import numpy as np
 from keras_mixers.argument_checks import check_integer, check_rate
 from keras_mixers.catalogue.mlp_mixer import PREPROCESSING
 from keras_mixers.layers.activations import Activation
-from keras_mixers.layers.layer_norm import LayerNorm
-from keras_mixers.layers.mixer_block import EPSILON, MixerBlock
+from keras_mixers.layers.layer_norm import MIXER_EPSILON, LayerNorm
+from keras_mixers.layers.mixer_block import MixerBlock
 from keras_mixers.layers.patch_embed import PatchEmbed
 from keras_mixers.models import common
+from keras_mixers.weights.by_name import find_named_weights
 
 
 def MLPMixer(
@@ -80,7 +81,7 @@ def MLPMixer(
     depth = check_integer("depth", depth)
     patch_size = check_integer("patch_size", patch_size)
     arguments = {"hidden_dim": hidden_dim, "depth": depth, "patch_size": patch_size}
-    source = common.find_named_weights("MLPMixer", arguments, activation, weights)
+    source = find_named_weights("MLPMixer", arguments, activation, weights)
     images = common.image_input(input_tensor, input_shape)
     _check_multiple(*common.fixed_size("MLPMixer", images), patch_size)
     x = common.preprocess(images, PREPROCESSING, source) if include_preprocessing else images
@@ -96,7 +97,7 @@ def MLPMixer(
             float(drop_path),
             name=f"block_{i}",
         )(x)
-    x = LayerNorm(EPSILON, name="norm")(x)
+    x = LayerNorm(MIXER_EPSILON, name="norm")(x)
     if include_top:
         x = common.pool(x, "avg")
         x = common.classify(x, classes, classifier_activation, kernel_initializer="zeros")

@@ -5,12 +5,10 @@ from pathlib import Path
 
 import keras
 
-from keras_mixers.catalogue import model_info
-from keras_mixers.catalogue.source import Source
-from keras_mixers.catalogue.sources import find_source
+from keras_mixers.catalogue import resolve_variant
 from keras_mixers.catalogue.variant import Variant
 from keras_mixers.layers.activations import Activation
-from keras_mixers.models.common import InputShape, is_name
+from keras_mixers.models.common import InputShape
 from keras_mixers.models.conv_mixer import ConvMixer
 from keras_mixers.models.mlp_mixer import MLPMixer
 from keras_mixers.models.t2t_vit import T2TViT
@@ -59,19 +57,13 @@ def create_model(
     >>> create_model("mixer_s32", classes=37).output.shape
     (None, 37)
     """
-    variant = model_info(name)
-    source = _source(variant, weights)
+    variant = resolve_variant(name, weights)
     arguments = dict(variant.arguments)
-    size, classes_then = variant.input_shape[:2], variant.classes
-    if source is not None:
-        size, classes_then = (source.image_size, source.image_size), source.classes
-        if source.activation is not None:
-            arguments["activation"] = source.activation
     if input_shape is None:
-        input_shape = (*size, variant.input_shape[2])
+        input_shape = variant.input_shape
     if variant.family == "MLPMixer" and weights is not None:
-        new_size = input_shape if input_tensor is None else input_tensor.shape[1:]
-        arguments["tokens_mlp_dim"] = _spread_dim(variant, size, new_size)
+        new_shape = input_shape if input_tensor is None else input_tensor.shape[1:]
+        arguments["tokens_mlp_dim"] = _spread_tokens_mlp_dim(variant, new_shape)
     return FAMILIES[variant.family](
         **arguments,
         include_top=include_top,
@@ -80,28 +72,18 @@ def create_model(
         input_tensor=input_tensor,
         input_shape=input_shape,
         pooling=pooling,
-        classes=classes_then if classes is None else classes,
+        classes=variant.classes if classes is None else classes,
         classifier_activation=classifier_activation,
         name=name,
     )
 
 
-def _source(variant: Variant, weights: str | Path | None) -> Source | None:
-    """Return the released file that `weights` names, or None where it names none."""
-    if not is_name(weights):
-        return None
-    return find_source(variant.name, str(weights))
-
-
-def _spread_dim(variant: Variant, size: Sequence[int], new_size: Sequence[int | None]) -> int:
-    """Return the width of token MLPs that treat each part of `new_size` as one image of `size`."""
+def _spread_tokens_mlp_dim(variant: Variant, new_shape: Sequence[int | None]) -> int:
+    """Return the width of token MLPs that treat each part of larger images as the variant's."""
     width, patch = int(variant.arguments["tokens_mlp_dim"]), int(variant.arguments["patch_size"])
-    grids = [
-        [side // patch for side in sides[:2] if side is not None and side % patch == 0]
-        for sides in (size, new_size)
-    ]
-    if len(grids[1]) < 2:
-        return width  # MLPMixer will say what is wrong with it.
-    (rows, columns), (new_rows, new_columns) = grids
-    down, across = scale_factors((rows, columns), (new_rows, new_columns), patch)
+    new_grid = [side // patch for side in new_shape[:2] if side is not None and side % patch == 0]
+    if len(new_grid) < 2:
+        return width  # MLPMixer raises an error that says what is wrong with the size.
+    rows, columns = (side // patch for side in variant.input_shape[:2])
+    down, across = scale_factors((rows, columns), (new_grid[0], new_grid[1]), patch)
     return width * down * across

@@ -11,13 +11,14 @@ from keras_mixers.catalogue.t2t_vit import PREPROCESSING
 from keras_mixers.layers.activations import Activation
 from keras_mixers.layers.class_token import ClassToken
 from keras_mixers.layers.initializers import transformer_normal
-from keras_mixers.layers.layer_norm import LayerNorm
+from keras_mixers.layers.layer_norm import T2T_VIT_EPSILON, LayerNorm
 from keras_mixers.layers.sinusoidal_position import SinusoidalPosition
 from keras_mixers.layers.soft_split import SoftSplit
 from keras_mixers.layers.token_performer import TokenPerformer
 from keras_mixers.layers.token_transformer import TokenTransformer
-from keras_mixers.layers.transformer_block import EPSILON, TransformerBlock
+from keras_mixers.layers.transformer_block import TransformerBlock
 from keras_mixers.models import common
+from keras_mixers.weights.by_name import find_named_weights
 
 TOKEN_DIM = 64
 # (kernel_size, stride, padding) of the three soft splits. The paper's S = [3, 1, 1] is the overlap.
@@ -96,7 +97,7 @@ def T2TViT(
         "mlp_ratio": mlp_ratio,
         "token_mixer": token_mixer,
     }
-    source = common.find_named_weights("T2TViT", arguments, "gelu", weights)
+    source = find_named_weights("T2TViT", arguments, "gelu", weights)
     images = common.image_input(input_tensor, input_shape)
     size = common.fixed_size("T2TViT", images)
     x = common.preprocess(images, PREPROCESSING, source) if include_preprocessing else images
@@ -117,7 +118,7 @@ def T2TViT(
             drop_path_rate=float(drop_path),
             name=f"block_{i}",
         )(x)
-    x = LayerNorm(EPSILON, name="norm")(x)
+    x = LayerNorm(T2T_VIT_EPSILON, name="norm")(x)
     if include_top:
         x = keras.layers.Cropping1D((0, x.shape[1] - 1), name="class_token_output")(x)
         x = keras.layers.Flatten(name="flatten")(x)

@@ -1,4 +1,4 @@
-"""Fits a checkpoint's weights to a model of other channels or another resolution."""
+"""Adapts a checkpoint's weights to a model with other input channels or another resolution."""
 
 import math
 from typing import Literal
@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_mixers.layers.patch_embed import PatchEmbed
-from keras_mixers.layers.soft_split import SoftSplit
+from keras_mixers.layers.patch_grid import patch_grid
 from keras_mixers.weights.resize import (
     Grid,
     interpolate_positions,
@@ -18,44 +18,52 @@ from keras_mixers.weights.resize import (
 Values = dict[str, np.ndarray]
 Position = Literal["interpolate", "computed"]
 
-_STEM = "patch_embed/conv/kernel"
-_TABLE = "position/table"
+_PATCH_KERNEL = "patch_embed/conv/kernel"
+_POSITION_TABLE = "position/table"
 _TOKEN_MLP = ("dense_0/kernel", "dense_0/bias", "dense_1/kernel", "dense_1/bias")
 
 
-def fit(model: keras.Model, values: Values, position: Position) -> Values:
-    """Return the values, by path of the weight, that fit the model's channels and grid of patches.
+def adapt_to_model(model: keras.Model, values: Values, position: Position) -> Values:
+    """Return the values adapted to the model's input channels and its grid of patches.
 
-    What does not differ, or differs otherwise, is returned as it is.
+    Values that already fit, or that differ in any other way, are returned unchanged.
 
     Args:
-        model: a ConvMixer, an MLPMixer or a T2TViT.
-        values: of a checkpoint for a square image, by the path of the weight.
-        position: whether the position table of another grid is "interpolate"d from the
-            checkpoint's, or the model's own, "computed" for its grid.
+        model: A ConvMixer, MLPMixer or T2TViT.
+        values: Weights of a checkpoint for square images, by the path of the weight.
+        position: What a T2T-ViT with another grid gets: "interpolate" returns the checkpoint's
+            position table, interpolated; "computed" leaves the table out, so that the model keeps
+            the one that it computed for its own grid.
 
     Raises:
-        ValueError: if an MLP-Mixer's grid is no multiple of the checkpoint's, or `position` is
+        ValueError: If an MLP-Mixer's grid is not a multiple of the checkpoint's, or `position` is
             unknown.
     """
     if position not in ("interpolate", "computed"):
         raise ValueError(f"position must be 'interpolate' or 'computed'; received {position!r}.")
     values = dict(values)
     shapes = {weight.path: tuple(weight.shape) for weight in model.weights}
-    if _STEM in values:
-        values[_STEM] = _fit_channels(values[_STEM], shapes[_STEM][2])
-    if _TABLE in values and _is_of_another_grid(values[_TABLE].shape[1] - 1, model):
-        table = values.pop(_TABLE)
-        if position == "interpolate":
-            old = _square(table.shape[1] - 1)
-            values[_TABLE] = interpolate_positions(table, old, _grid(model))
-    if "block_0/token_mlp/dense_0/kernel" in values:
-        _spread(model, values)
+    grid = patch_grid(model.layers)
+    if _PATCH_KERNEL in values:
+        values[_PATCH_KERNEL] = _adapt_channels(values[_PATCH_KERNEL], shapes[_PATCH_KERNEL][2])
+    if grid is not None and _POSITION_TABLE in values:
+        tokens = values[_POSITION_TABLE].shape[1] - 1
+        if _has_other_grid(tokens, grid):
+            table = values.pop(_POSITION_TABLE)
+            if position == "interpolate":
+                values[_POSITION_TABLE] = interpolate_positions(table, _square_grid(tokens), grid)
+    if grid is not None and "block_0/token_mlp/dense_1/bias" in values:
+        tokens = len(values["block_0/token_mlp/dense_1/bias"])
+        if _has_other_grid(tokens, grid):
+            _spread_token_mlps(model, values, _square_grid(tokens), grid)
     return values
 
 
-def _fit_channels(kernel: np.ndarray, channels: int) -> np.ndarray:
-    """Sum a stem's kernel (p, p, 3, C) to one channel, or repeat it to more, as timm does."""
+def _adapt_channels(kernel: np.ndarray, channels: int) -> np.ndarray:
+    """Sum a patch embedding's kernel (p, p, 3, C) to one channel or repeat it for more.
+
+    This is what timm does.
+    """
     received = kernel.shape[2]
     if channels == received:
         return kernel
@@ -64,41 +72,33 @@ def _fit_channels(kernel: np.ndarray, channels: int) -> np.ndarray:
     return kernel[:, :, np.arange(channels) % received] * (received / channels)
 
 
-def _spread(model: keras.Model, values: Values) -> None:
+def _spread_token_mlps(model: keras.Model, values: Values, old_grid: Grid, new_grid: Grid) -> None:
     """Spread the token MLPs over a larger grid, in place."""
-    layer = next(layer for layer in model.layers if isinstance(layer, PatchEmbed))
-    new, tokens = _grid(model), len(values["block_0/token_mlp/dense_1/bias"])
-    if not _is_of_another_grid(tokens, model):
-        return
-    scale_factors(_square(tokens), new, layer.patch_size)  # Its error speaks of pixels.
+    patch_size = next(layer.patch_size for layer in model.layers if isinstance(layer, PatchEmbed))
+    scale_factors(old_grid, new_grid, patch_size)  # Its error gives sizes in pixels.
     for block in {path.split("/")[0] for path in values if "/token_mlp/" in path}:
         paths = [f"{block}/token_mlp/{name}" for name in _TOKEN_MLP]
         kernel_0, bias_0, kernel_1, bias_1 = (values[path] for path in paths)
-        spread = spread_token_mlp(kernel_0, bias_0, kernel_1, bias_1, _square(tokens), new)
+        spread = spread_token_mlp(kernel_0, bias_0, kernel_1, bias_1, old_grid, new_grid)
         values.update(zip(paths, spread, strict=True))
 
 
-def _is_of_another_grid(tokens: int, model: keras.Model) -> bool:
-    """Tell whether a checkpoint of that many patches is not of the model's grid.
+def _has_other_grid(tokens: int, grid: Grid) -> bool:
+    """Tell whether a checkpoint for that many patches has another grid than the model's.
 
-    Checkpoints are for square images; as many patches that make no square are the model's own.
+    Checkpoints are for square images, except one whose number of patches is not a square number
+    but the model's own: it is taken to have the model's grid.
     """
-    if tokens == math.prod(_grid(model)) and math.isqrt(tokens) ** 2 != tokens:
+    if tokens == math.prod(grid) and math.isqrt(tokens) ** 2 != tokens:
         return False
-    return _square(tokens) != _grid(model)
+    return _square_grid(tokens) != grid
 
 
-def _square(tokens: int) -> Grid:
+def _square_grid(tokens: int) -> Grid:
     side = math.isqrt(tokens)
     if side * side != tokens:
         raise ValueError(
-            f"The checkpoint is for {tokens} patches; only those of a square image can be fitted "
-            "to another."
+            f"The checkpoint is for {tokens} patches; only a checkpoint for square images can be "
+            "adapted to another size."
         )
     return side, side
-
-
-def _grid(model: keras.Model) -> Grid:
-    """Return rows and columns of the patches that the model cuts its image into."""
-    cutters = [layer for layer in model.layers if isinstance(layer, PatchEmbed | SoftSplit)]
-    return cutters[-1].grid(*cutters[-1].input.shape[1:3])

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import keras
 
-from keras_mixers.catalogue import list_models, model_info
+from keras_mixers.catalogue import list_models, model_info, resolve_variant
 from keras_mixers.catalogue.source import Source
-from keras_mixers.catalogue.sources import find_source
+from keras_mixers.catalogue.sources import find_source, is_weights_name
 from keras_mixers.catalogue.variant import Argument
 from keras_mixers.layers.activations import Activation
 from keras_mixers.weights.load import load_checkpoint
@@ -37,21 +37,27 @@ def download_weights(variant: str, name: str = "imagenet") -> Path:
     return fetch(find_source(model_info(variant).name, name))
 
 
-def match_named_weights(
-    family: str, arguments: Mapping[str, Argument], activation: Activation, name: str
-) -> Source:
-    """Return the released file that `weights=name` means for a network.
+def find_named_weights(
+    family: str,
+    arguments: Mapping[str, Argument],
+    activation: Activation,
+    weights: str | Path | None,
+) -> Source | None:
+    """Return the released file that `weights` names for a network, or None if it is not a name.
 
     Args:
         family: "ConvMixer", "MLPMixer" or "T2TViT".
-        arguments: of the network, apart from its activation.
-        activation: of the network.
-        name: of the weights.
+        arguments: arguments of the network, without its activation.
+        activation: activation of the network.
+        weights: name of released weights, a file, or None.
 
     Raises:
-        ValueError: if the network is no published variant, or has no weights of that name, or they
-            were trained with another activation.
+        ValueError: if `weights` is a name, but the network is not a published variant, has no
+            released weights of that name, or has another activation than they were trained with.
     """
+    if not is_weights_name(weights):
+        return None
+    name = str(weights)
     for variant in map(model_info, list_models()):
         published = {key: variant.arguments[key] for key in variant.arguments.keys() & arguments}
         if variant.family == family and published == arguments:
@@ -59,11 +65,11 @@ def match_named_weights(
     else:
         released = sorted({info.name for info in map(model_info, list_models()) if info.weights})
         raise ValueError(
-            f"weights={name!r} are of published variants ({', '.join(released)}), and none of them "
-            f"is a {family} of these arguments; give the path of a file, or None."
+            f"weights={name!r} belong to published variants ({', '.join(released)}), and none of "
+            f"them is a {family} with these arguments; pass the path of a file, or None."
         )
     source = find_source(variant.name, name)
-    trained = source.activation or variant.arguments.get("activation", "gelu")
+    trained = resolve_variant(variant.name, name).arguments.get("activation", "gelu")
     if activation != trained:
         raise ValueError(
             f"The weights {name!r} of {variant.name} were trained with activation={trained!r}; "

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_mixers.weights.adapt import Position, fit
+from keras_mixers.weights.adapt import Position, adapt_to_model
 from keras_mixers.weights.errors import CheckpointError
 from keras_mixers.weights.layouts import LAYOUTS, Layout, Rule
 from keras_mixers.weights.read import Checkpoint, read_checkpoint
@@ -55,11 +55,11 @@ def load_checkpoint(
     layout = _choose_layout(model, weights, arrays, source)
     if skip_head:
         weights = {name: weight for name, weight in weights.items() if not name.startswith(_HEAD)}
-    rules = [rule for rule in layout.expand(_depth(weights)) if rule.weight in weights]
+    rules = [rule for rule in layout.expand(_number_of_blocks(weights)) if rule.weight in weights]
     _check_names(layout, rules, weights, arrays, source)
     values = {rule.weight: rule.transform(arrays[rule.key]) for rule in rules}
     try:
-        values = fit(model, values, position)
+        values = adapt_to_model(model, values, position)
     except ValueError as error:
         raise CheckpointError(f"{source} does not fit the model: {error}") from None
     _check_shapes([rule for rule in rules if rule.weight in values], weights, values, source)
@@ -77,7 +77,7 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
     model.load_weights(path)
 
 
-def _depth(weights: Iterable[str]) -> int:
+def _number_of_blocks(weights: Iterable[str]) -> int:
     """Return how many blocks the model has."""
     return len({name.split("/")[0] for name in weights if name.startswith("block_")})
 
@@ -86,7 +86,7 @@ def _choose_layout(
     model: keras.Model, weights: Iterable[str], arrays: Checkpoint, source: str
 ) -> Layout:
     """Return the layout that describes this model and shares most keys with this file."""
-    depth, names = _depth(weights), set(weights)
+    depth, names = _number_of_blocks(weights), set(weights)
     fitting = {
         layout: {rule.key for rule in layout.expand(depth)}
         for layout in LAYOUTS
@@ -103,7 +103,7 @@ def _choose_layout(
     if len(telling & set(arrays)) < len(telling) / 2:
         raise CheckpointError(
             f"{source} is a checkpoint of another architecture than the model {model.name!r}: it "
-            f"holds {_some(sorted(arrays))}; expected {_some(sorted(telling))}."
+            f"holds {_first_few(sorted(arrays))}; expected {_first_few(sorted(telling))}."
         )
     return layout
 
@@ -119,7 +119,7 @@ def _check_names(
     headless = not any(name.startswith(_HEAD) for name in weights)
     head = {
         rule.key
-        for rule in layout.expand(_depth(weights))
+        for rule in layout.expand(_number_of_blocks(weights))
         if headless and rule.weight.startswith(_HEAD)
     }
     used = {rule.key for rule in rules}
@@ -128,8 +128,8 @@ def _check_names(
         key for key in set(arrays) - used - head if not key.endswith(layout.ignored or ("\0",))
     )
     if missing or unused:
-        problems = [f"lacks {_some(missing)}"] * bool(missing)
-        problems += [f"holds {_some(unused)}, which the model has no place for"] * bool(unused)
+        problems = [f"lacks {_first_few(missing)}"] * bool(missing)
+        problems += [f"holds {_first_few(unused)}, which the model has no place for"] * bool(unused)
         raise CheckpointError(f"{source} ({layout.name}) {' and '.join(problems)}.")
 
 
@@ -154,10 +154,12 @@ def _check_shapes(
         f"{rule.key} has shape {values[rule.weight].shape}, expected {weights[rule.weight].shape}"
         for rule in wrong
     ]
-    raise CheckpointError(f"{source} is of another size than the model: {_some(shapes, '; ')}.")
+    raise CheckpointError(
+        f"{source} is of another size than the model: {_first_few(shapes, '; ')}."
+    )
 
 
-def _some(items: list[str], separator: str = ", ") -> str:
+def _first_few(items: list[str], separator: str = ", ") -> str:
     """Return the first items as text, and how many more there are."""
     rest = f"{separator}and {len(items) - 3} more" if len(items) > 3 else ""
     return separator.join(items[:3]) + rest

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from keras_mixers.catalogue import list_models, model_info
-from keras_mixers.catalogue.sources import find_source
+from keras_mixers.catalogue import list_models, resolve_variant
 from training.errors import RecipeError
 from training.recipe import Recipe
 from training.typed_fields import offer
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
     import keras
 
     from keras_mixers.catalogue.preprocessing import Preprocessing
-    from keras_mixers.catalogue.source import Source
 
 
 def evaluation_preprocessing(recipe: Recipe) -> "Preprocessing":
@@ -30,21 +28,11 @@ def evaluation_preprocessing(recipe: Recipe) -> "Preprocessing":
     spec = recipe.model
     if spec.preprocessing is not None:
         return spec.preprocessing
-    source = _source(recipe)
-    if source is not None:
-        return source.preprocessing
     if spec.name in list_models():
-        return model_info(spec.name).preprocessing
+        return resolve_variant(spec.name, recipe.weights).preprocessing
     raise RecipeError(
         f"ModelSpec.preprocessing must be given for {spec.name!r}, which is no published variant."
     )
-
-
-def _source(recipe: Recipe) -> "Source | None":
-    """Return the released file that the recipe's weights name, or None where they name none."""
-    if recipe.model.name not in list_models() or recipe.weights is None or "." in recipe.weights:
-        return None
-    return find_source(recipe.model.name, recipe.weights)
 
 
 def build_model(recipe: Recipe, classes: int) -> "keras.Model":
@@ -96,13 +84,11 @@ def build_model(recipe: Recipe, classes: int) -> "keras.Model":
 
 def _arguments(recipe: Recipe) -> tuple[str, dict]:
     """Return the family, and the arguments of its function."""
-    spec, source = recipe.model, _source(recipe)
+    spec = recipe.model
     family, arguments = spec.name, {}
     if spec.name in list_models():
-        variant = model_info(spec.name)
+        variant = resolve_variant(spec.name, recipe.weights)
         family, arguments = variant.family, dict(variant.arguments)
-    if source is not None and source.activation is not None:
-        arguments["activation"] = source.activation
     arguments.update(spec.arguments)
     if spec.drop_path_rate:
         if family == "ConvMixer":

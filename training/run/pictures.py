@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_mixers.atomic_files import write_atomically
+from keras_mixers.visualize import frame, image_axes, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 EPOCH, RATE = "epoch", "learning_rate"
 # Title of a panel; columns of the log to train with and to measure with.
 _PANELS = (("loss", "loss", "val_loss"), ("top-1", "top1", "val_top1"))
-_TRAIN, _VALIDATION, _FRAME = "#757575", "#1565c0", "#757575"
+_TRAIN, _VALIDATION = "#757575", "#1565c0"
 _MOST_IMAGES, _COLUMNS = 32, 8
+_DPI = 120
 _LONGEST_NAME = 16
 _LEAST_SHARE = 0.005  # What rounds to 0 % is not named.
 
@@ -52,7 +54,7 @@ def save_curves(log: str | Path, path: str | Path, overwrite: bool = False) -> N
     """
     log = Path(log)
     columns = _read(log)
-    figure = _figure(11, 3.4)
+    figure = new_figure(11, 3.4, _DPI)
     *panels, last = figure.subplots(1, len(_PANELS) + 1)
     for axes, (title, *names) in zip(panels, _PANELS, strict=True):
         for name, said, color in zip(
@@ -108,16 +110,12 @@ def save_samples(
         )
     columns = min(len(images), _COLUMNS)
     rows = math.ceil(len(images) / columns)
-    figure = _figure(1.5 * columns, 1.85 * rows)
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid[len(images) :]:
-        axes.remove()
-    for axes, image, shares in zip(grid, images, labels, strict=False):
+    figure = new_figure(1.5 * columns, 1.85 * rows, _DPI)
+    grid = image_axes(figure, len(images), columns)
+    for axes, image, shares in zip(grid, images, labels, strict=True):
         axes.imshow(np.clip(image, 0, 255) / 255, cmap="gray", vmin=0, vmax=1)
         axes.set_title(_label(shares, class_names), fontsize=7, pad=3, parse_math=False)
-        axes.set(xticks=[], yticks=[])
-        for spine in axes.spines.values():
-            spine.set(color=_FRAME, linewidth=0.5)
+        frame(axes)
     _save(figure, path, overwrite)
 
 
@@ -165,17 +163,6 @@ def _label(shares: np.ndarray, names: Sequence[str]) -> str:
     if len(short) == 1:
         return short[0][0]
     return "\n".join(f"{name} {100 * share:.0f} %" for name, share in short)
-
-
-def _figure(width: float, height: float) -> Figure:
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            f"Pictures need the package {error.name!r}, which is not installed: "
-            "pip install 'keras-mixers[visualization]'."
-        ) from None
-    return Figure(figsize=(width, height), layout="constrained", dpi=120)
 
 
 def _save(figure: Figure, path: str | Path, overwrite: bool) -> None:

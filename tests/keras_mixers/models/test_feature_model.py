@@ -82,3 +82,9 @@ def test_bad_names() -> None:
         km.feature_model(model, "block_1")
     with pytest.raises(ValueError, match="must be a list of names"):
         km.feature_model(model, [])
+
+
+def test_an_output_without_positions_of_a_network_for_any_size() -> None:
+    model = km.ConvMixer(8, 1, patch_size=2, kernel_size=3, classes=2, input_shape=(None, None, 3))
+    with pytest.raises(ValueError, match="neither a map"):
+        km.feature_model(model, ["head"])

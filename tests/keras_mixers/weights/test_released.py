@@ -196,7 +196,7 @@ def test_names_that_do_not_fit() -> None:
         km.create_model("mixer_b16", weights="imagenet22k")
     with pytest.raises(ValueError, match="No weights of 'mixer_h14' were released; there are"):
         km.create_model("mixer_h14", weights="imagenet")
-    with pytest.raises(ValueError, match="none of them is a ConvMixer of these arguments"):
+    with pytest.raises(ValueError, match="none of them is a ConvMixer with these arguments"):
         km.ConvMixer(99, 1, weights="imagenet")
     with pytest.raises(ValueError, match="trained with activation='gelu_tanh'; received 'gelu'"):
         km.MLPMixer(768, 12, weights="imagenet")
@@ -220,4 +220,4 @@ def test_every_source_resolves_from_its_network(source: Source) -> None:
         if key not in ("activation", "tokens_mlp_dim", "channels_mlp_dim")
     }
     activation = source.activation or info.arguments.get("activation", "gelu")
-    assert by_name.match_named_weights(info.family, arguments, activation, source.name) == source
+    assert by_name.find_named_weights(info.family, arguments, activation, source.name) == source
