@@ -12,8 +12,14 @@ from keras_mixers.catalogue import list_models, model_info
 from keras_mixers.catalogue.sources import find_source, sources_of
 from keras_mixers.conversion import build_from_checkpoint
 from keras_mixers.inference import load_network
-from keras_mixers.labels import class_names, imagenet_names
-from keras_mixers.run_files import LABELS_FILE, MODEL_FILE, RESULT_FILE
+from keras_mixers.labels import imagenet_names
+from keras_mixers.run_files import (
+    LABELS_FILE,
+    MODEL_FILE,
+    RESULT_FILE,
+    find_labels,
+    read_preprocessing,
+)
 
 _IMAGENET = "ImageNet-1k"
 
@@ -43,7 +49,8 @@ def load_exportable_model(
 
     Args:
         name: a `.keras` file; a folder that holds `model.keras`, as training leaves it, with
-            `labels.txt` and `result.json` if there are any; or a variant such as "mixer_b16".
+            `labels.txt`, `preprocessing.json` and `result.json` if there are any; or a variant such
+            as "mixer_b16".
         weights: of a variant: what its released weights are called, or a file of them.
         labels: file of the classes' names, one a line; None: those that come with it.
         licence: of the weights, as SPDX names it; None: that of released weights.
@@ -75,11 +82,10 @@ def load_exportable_model(
         wanted = f"a .keras file, a folder with a file {MODEL_FILE}, or a variant's name"
         raise FileNotFoundError(f"There is no model {str(file)!r}; expected {wanted}.")
     model = load_network(file)
-    if labels is None and is_run and (path / LABELS_FILE).is_file():
-        labels = path / LABELS_FILE
-    accuracy, source, dataset = _result(path / RESULT_FILE) if is_run else (None, None, None)
-    names = _names(labels, model)
-    return ExportableModel(model, names, facts_of(model, names, licence, accuracy, source, dataset))
+    names = _names(path, labels, model)
+    accuracy, source, dataset = _result(path / RESULT_FILE)
+    facts = facts_of(model, names, licence, accuracy, source, dataset, read_preprocessing(path))
+    return ExportableModel(model, names, facts)
 
 
 def _of_variant(
@@ -87,11 +93,11 @@ def _of_variant(
 ) -> ExportableModel:
     if Path(weights).is_file():
         model, _ = build_from_checkpoint(weights, name)
-        names = _names(labels, model)
+        names = _names(Path(name), labels, model)
         return ExportableModel(model, names, facts_of(model, names, licence))
     source = find_source(name, weights)
     model, _ = build_from_checkpoint(f"{name}:{weights}")
-    names = _names(labels, model)
+    names = _names(Path(name), labels, model)
     if names is None and source.dataset == _IMAGENET:
         names = list(imagenet_names())
     accuracy = None if source.top1 is None else source.top1 / 100
@@ -108,11 +114,13 @@ def _released(variant: str) -> str:
     return f"released are {', '.join(names)}"
 
 
-def _names(labels: str | Path | None, model: keras.Model) -> list[str] | None:
-    if labels is None:
+def _names(path: Path, labels: str | Path | None, model: keras.Model) -> list[str] | None:
+    """Return the class names that are given or lie in the model's folder."""
+    # An export is published, so a file beside a lone model, which may be another's, is not used.
+    if labels is None and not (path / LABELS_FILE).is_file():
         return None
     require_classes(model, "labels")
-    return class_names(labels, model.get_layer("head").units)
+    return find_labels(path, model.get_layer("head").units, labels)
 
 
 def _result(path: Path) -> tuple[float | None, str | None, str | None]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,6 +10,7 @@ import tensorflow as tf
 
 import keras_mixers
 from keras_mixers import Preprocessing, list_models, model_info
+from keras_mixers.catalogue.preprocessing import Interpolation
 from keras_mixers.catalogue.variant import Variant
 from keras_mixers.layers import ConvMixerBlock, MixerBlock, TransformerBlock
 from keras_mixers.models.heads import features_of, is_classifier
@@ -36,8 +37,8 @@ class Facts:
         feature_shape: of an image's features: (C,), or (H, W, C) or (N, C) where nothing is pooled.
         mean: that the model subtracts from pixels in [0, 1], per channel.
         std: that it divides by, per channel.
-        crop: side of the central crop in the published evaluation, as a share of the resized
-            image's shorter side.
+        crop: side of the central crop at evaluation, as a share of the resized image's shorter
+            side.
         interpolation: filter of that resize.
         labels: whether the names of the classes come with it.
         licence: of the weights, as SPDX names it.
@@ -59,7 +60,7 @@ class Facts:
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
     crop: float | None
-    interpolation: Literal["bicubic", "bilinear"] | None
+    interpolation: Interpolation | None
     labels: bool
     licence: str | None
     accuracy: float | None
@@ -89,6 +90,7 @@ def facts_of(
     accuracy: float | None = None,
     accuracy_source: str | None = None,
     dataset: str | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> Facts:
     """Return what is known of a model: what it says itself, and what is told here.
 
@@ -99,6 +101,8 @@ def facts_of(
         accuracy: share of right predictions, from 0 to 1.
         accuracy_source: the command that measured it, or where it was published.
         dataset: what the weights were trained on.
+        preprocessing: of the model's evaluation; None: that of the published variant of its name
+            and normalisation, if there is one.
 
     Raises:
         ValueError: if the accuracy is no share, or comes without its source.
@@ -122,6 +126,8 @@ def facts_of(
     mean, std = _normalisation(model, channels)
     variant = _variant(model.name, family)
     crop, interpolation = _evaluation(variant, mean, std)
+    if preprocessing is not None:
+        crop, interpolation = preprocessing.crop, preprocessing.interpolation
     return Facts(
         name=model.name,
         family=family,
@@ -179,7 +185,7 @@ def _variant(name: str, family: str | None) -> Variant | None:
 
 def _evaluation(
     variant: Variant | None, mean: tuple[float, ...] | None, std: tuple[float, ...] | None
-) -> tuple[float | None, Literal["bicubic", "bilinear"] | None]:
+) -> tuple[float | None, Interpolation | None]:
     """Return crop and interpolation, where all weights of that mean and std were published so."""
     if variant is None:
         return None, None

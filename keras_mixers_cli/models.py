@@ -3,7 +3,7 @@
 import logging
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,14 +11,12 @@ from keras_mixers_cli.console import (
     UsageError,
     one_line_errors,
     percent,
+    plain_warnings,
     print_table,
     quiet_start,
     report,
     times,
 )
-
-if TYPE_CHECKING:
-    from keras_mixers.catalogue.preprocessing import Preprocessing
 
 
 @one_line_errors()
@@ -106,19 +104,20 @@ def predict(
         from keras_mixers import inference as classifier
         from keras_mixers.labels import decode_predictions
         from keras_mixers.preprocessing import ImageError
+        from keras_mixers.run_files import MODEL_FILE, find_labels, read_preprocessing
 
-    is_run = model.is_dir()
-    file = model / "model.keras" if is_run else model
-    network = classifier.load_classifier(file)
+    network = classifier.load_classifier(model / MODEL_FILE if model.is_dir() else model)
     shape = classifier.image_shape(network, size)
-    names = _names(file, labels, is_run, network.outputs[0].shape[-1])
-    how = _preprocessing(model / "recipe.json") if is_run else None
+    classes = network.outputs[0].shape[-1]
+    with plain_warnings():
+        names = find_labels(model, classes, labels) or [f"class {i}" for i in range(classes)]
+    preprocessing = read_preprocessing(model)
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     failed = False
     for path in images:
         try:
             with warnings.catch_warnings(action="ignore"):
-                pixels = classifier.read_pixels(path, network, shape, how)
+                pixels = classifier.read_pixels(path, network, shape, preprocessing)
         except (ImageError, OSError) as error:
             report(error)
             failed = True
@@ -129,30 +128,3 @@ def predict(
             typer.echo(f"  {share:7.2%}  {name}")
     if failed:
         raise typer.Exit(1)
-
-
-def _preprocessing(recipe: Path) -> "Preprocessing | None":
-    """Return how a run of training cuts the images that it measures with."""
-    if not recipe.is_file():
-        return None
-    from training.loop.network import evaluation_preprocessing
-    from training.recipe import Recipe
-
-    return evaluation_preprocessing(Recipe.from_json(recipe.read_text(encoding="utf-8")))
-
-
-def _names(model: Path, labels: Path | None, is_run: bool, classes: int) -> list[str]:
-    """Return the names of the classes; a `labels.txt` beside a lone file may be of another."""
-    from keras_mixers.labels import class_names
-
-    beside = model.with_name("labels.txt")
-    if labels is not None:
-        return class_names(labels, classes)
-    if beside.is_file():
-        try:
-            return class_names(beside, classes)
-        except ValueError as error:
-            if is_run:
-                raise
-            typer.echo(f"not used: {error}", err=True)
-    return [f"class {i}" for i in range(classes)]

@@ -19,3 +19,12 @@ class RunFolderError(ValueError):
 
 class CheckpointFileError(ValueError):
     """A checkpoint can't be read, or is of another network; the text is one line."""
+
+
+def in_one_line(message: object) -> str:
+    r"""Return a message as one line; of an error without a message, the name of its type.
+
+    >>> in_one_line("two\nlines"), in_one_line(ValueError())
+    ('two lines', 'ValueError')
+    """
+    return " ".join(str(message).split()) or type(message).__name__

@@ -51,10 +51,10 @@ def train(
         recipe: what to do; `training.recipes.find_recipe` knows some.
         run: folder to write into, made if need be: the recipe, what it ran with, a log and curves
             of the epochs, a sheet of augmented images, a checkpoint, and `model.keras`,
-            `labels.txt` and `result.json`; None: nothing is written. A run of the same recipe that
-            did not finish goes on where its checkpoint was made: after the last epoch, ten minutes,
-            or SIGTERM. Its weights are then those of a run that never stopped, to the bit, but for
-            the "keras_cv" augmentation's draws.
+            `labels.txt`, `preprocessing.json` and `result.json`; None: nothing is written. A run of
+            the same recipe that did not finish goes on where its checkpoint was made: after the
+            last epoch, ten minutes, or SIGTERM. Its weights are then those of a run that never
+            stopped, to the bit, but for the "keras_cv" augmentation's draws.
         data_dir: of tensorflow-datasets; None: its usual one.
         quiet: print nothing but a line for each epoch.
         devices: which share each batch. The weights are those of one device, but for rounding, and

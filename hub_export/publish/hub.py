@@ -113,5 +113,10 @@ def _write(
 
 def _of_features(features: keras.Model, facts: Facts) -> Facts:
     """Return what is known of a model's features, which have no classes and no accuracy."""
-    own = facts_of(features)
-    return replace(own, licence=facts.licence, dataset=facts.dataset)
+    return replace(
+        facts_of(features),
+        licence=facts.licence,
+        dataset=facts.dataset,
+        crop=facts.crop,
+        interpolation=facts.interpolation,
+    )

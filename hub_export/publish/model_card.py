@@ -132,8 +132,8 @@ def _preprocessing(facts: Facts) -> str:
         return f"{inside} Which resize and crop belong before it is not known."
     crop = "the centre is cut out" if facts.crop < 1 else "what is longer than the input is cut off"
     return (
-        f"{inside} The published evaluation resizes the shorter side to the input's side divided "
-        f"by {facts.crop:g} ({facts.interpolation}, antialiased), and {crop}."
+        f"{inside} For evaluation, the shorter side is resized to the input's side divided by "
+        f"{facts.crop:g} ({facts.interpolation}, antialiased), and {crop}."
     )
 
 

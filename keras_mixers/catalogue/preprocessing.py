@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+Interpolation = Literal["bicubic", "bilinear"]
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -18,7 +20,7 @@ class Preprocessing:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     crop: float
-    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+    interpolation: Interpolation = "bicubic"
 
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

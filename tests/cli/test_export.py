@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from hub_export.publish import hub
 from hub_export.tflite.export import write_tflite
 from hub_export.verification.comparison import Verification
+from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.inference import load_classifier
 from tests.helpers.command_line import failure, run
 from tests.hub_export.saved_model.test_saved_model import conv_mixer, perturb
@@ -25,6 +27,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "labels.txt").write_text("a\nb\nc\nd\ne\n")
     result = {"accuracy": 0.75, "command": "keras-mixers train mine", "dataset": "letters"}
     (folder / "result.json").write_text(json.dumps(result))
+    preprocessing = Preprocessing((0.5,) * 3, (0.5,) * 3, 0.75, "bilinear")
+    (folder / "preprocessing.json").write_text(json.dumps(asdict(preprocessing)))
     return folder
 
 
@@ -41,7 +45,11 @@ def test_export_and_verify(trained: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert result.stdout.count("ok") == 9
     card = (out / "README.md").read_text()
     assert "75.00 % of predictions are right; source: keras-mixers train mine" in card
+    assert "input's side divided by 0.75 (bilinear, antialiased)" in card
     assert (out / "classification/assets/labels.txt").read_text() == "a\nb\nc\nd\ne\n"
+    for handle in hub.HANDLES:
+        metadata = json.loads((out / handle / "assets/metadata.json").read_text())
+        assert (metadata["crop"], metadata["interpolation"]) == (0.75, "bilinear")
 
     result = run("verify", out, "--against", trained)
     assert result.exit_code == 0, result.output

@@ -135,7 +135,8 @@ def test_predict_without_names(folder: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert [name for name, _ in shown(result)["good.jpg"]] == ["class 9", "class 8"]
     assert result.stderr == (
-        f"not used: {labels}: there must be one name a class; received 2 names for 10 classes.\n"
+        f"warning: The class names beside lone.keras are ignored: {labels}: there must be one "
+        "name a class; received 2 names for 10 classes.\n"
     )
     assert "received 2 names for 10 classes" in failure(run(*command, "--labels", labels))
 
@@ -148,6 +149,13 @@ def test_a_run_with_wrong_names_is_refused(folder: Path, tmp_path: Path) -> None
     (tmp_path / "labels.txt").write_text("cat\ndog\n")
     message = failure(run("predict", "--model", tmp_path, folder / "good.jpg"))
     assert "labels.txt: there must be one name a class" in message
+
+
+def test_a_run_with_a_damaged_crop_is_refused(folder: Path, tmp_path: Path) -> None:
+    classifier().save(tmp_path / "model.keras")
+    (tmp_path / "preprocessing.json").write_text("{")
+    message = failure(run("predict", "--model", tmp_path, folder / "good.jpg"))
+    assert f"{tmp_path / 'preprocessing.json'} is no preprocessing of a run; expected" in message
 
 
 def test_predict_in_grey_at_any_size_from_logits(folder: Path, tmp_path: Path) -> None:

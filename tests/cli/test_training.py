@@ -123,11 +123,11 @@ def test_prediction_cuts_as_the_run_was_measured(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A run of a variant may cut otherwise than the variant's published evaluation does.
-    recipe = json.loads((trained / "recipe.json").read_text())
-    recipe["model"]["preprocessing"]["crop"] = 0.5
+    preprocessing = json.loads((trained / "preprocessing.json").read_text())
+    preprocessing["crop"] = 0.5
     folder = tmp_path / "run"
     shutil.copytree(trained, folder)
-    (folder / "recipe.json").write_text(json.dumps(recipe))
+    (folder / "preprocessing.json").write_text(json.dumps(preprocessing))
     seen = []
     cut = classifier.resize_and_crop
 

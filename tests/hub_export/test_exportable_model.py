@@ -1,10 +1,12 @@
 import json
 import shutil
+from dataclasses import asdict
 
 import pytest
 
 import keras_mixers
 from hub_export.exportable_model import load_exportable_model
+from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.catalogue.sources import find_source
 from keras_mixers.labels import imagenet_names
 from tests.hub_export.saved_model.test_saved_model import conv_mixer
@@ -52,6 +54,19 @@ def test_run_without_result_has_no_accuracy(run):
         (run / "result.json").write_text(text)
         with pytest.raises(ValueError, match=r"result\.json is no result of a run"):
             load_exportable_model(str(run))
+
+
+def test_run_brings_its_crop(run):
+    assert load_exportable_model(str(run)).facts.crop is None
+    preprocessing = Preprocessing((0.1, 0.2, 0.3), (0.5, 0.5, 0.5), 0.75, "bilinear")
+    (run / "preprocessing.json").write_text(json.dumps(asdict(preprocessing)))
+    facts = load_exportable_model(str(run)).facts
+    assert (facts.crop, facts.interpolation) == (0.75, "bilinear")
+    assert facts.mean != preprocessing.mean  # What the network itself does to pixels counts.
+    assert load_exportable_model(str(run / "model.keras")).facts.crop is None
+    (run / "preprocessing.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"preprocessing\.json is no preprocessing of a run"):
+        load_exportable_model(str(run))
 
 
 def test_released_weights_bring_licence_accuracy_and_names(tmp_path, monkeypatch):

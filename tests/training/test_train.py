@@ -66,6 +66,7 @@ def test_what_a_run_leaves(finished):
         "labels.txt",
         "log.csv",
         "model.keras",
+        "preprocessing.json",
         "recipe.json",
         "result.json",
         "samples.png",

@@ -1,1 +1,1 @@
-"""Saved models, measured on labelled images."""
+"""Evaluation of saved models on labelled images."""

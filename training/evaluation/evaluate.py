@@ -1,4 +1,4 @@
-"""What a trained model is worth: right predictions, of each class too, and images a second."""
+"""Evaluates a saved model: top-1 and top-5 accuracy, per-class accuracy, and throughput."""
 
 import json
 import time
@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 
 from training.data import Data, DataError
-from training.evaluation.load_model import open_model
-from training.evaluation.loaded_model import LoadedModel, Run
+from training.evaluation.load_model import load_model
+from training.evaluation.loaded_model import LoadedModel, PredictBatch
 
 _TOP = 5
 
 
 @dataclass(frozen=True)
 class ClassEvaluation:
-    """What was found of one class.
+    """The evaluation of one class.
 
     Attributes:
-        name: of the class.
-        images: that show it.
-        right: how many of them were predicted to.
+        name: name of the class.
+        images: number of validation images of the class.
+        right: number of these images that were predicted correctly.
     """
 
     name: str
@@ -32,27 +32,28 @@ class ClassEvaluation:
 
     @property
     def share(self) -> float | None:
-        """Share of right predictions; None where there is no image."""
+        """Share of correct predictions; None if the class has no images."""
         return self.right / self.images if self.images else None
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found of a model.
+    """The evaluation of a model.
 
     Attributes:
-        model: its path.
-        data: their address.
-        images: how many it was shown, each once.
-        top1: share of images whose class is the likeliest one.
-        top5: share of images whose class is among the five likeliest; None below 6 classes.
-        seconds: all of it took, from the first image read to the last one predicted.
-        images_per_second: reading included, of full batches without the first one, which compiles;
-            None where there is no second one.
+        model: path of the model.
+        data: address of the data.
+        images: number of validation images; each was predicted once.
+        top1: share of images for which the class with the highest score is correct.
+        top5: share of images for which one of the five classes with the highest scores is correct;
+            None for fewer than 6 classes.
+        seconds: time from reading the first image to predicting the last one.
+        images_per_second: throughput in images per second, including reading, over all full batches
+            but the first, in which the model is compiled; None for fewer than two full batches.
         size: height and width of the images.
         crop: side of the central crop, as a share of the resized image's shorter side.
         interpolation: filter of the resize.
-        classes: what was found of each class, in the order of the data's.
+        classes: evaluation of each class, in the data's order.
     """
 
     model: str
@@ -68,8 +69,8 @@ class Evaluation:
     classes: tuple[ClassEvaluation, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what JSON can hold of it, the shares of the classes included."""
-        classes = [{**asdict(found), "share": found.share} for found in self.classes]
+        """Return the evaluation as JSON types, including the share of each class."""
+        classes = [{**asdict(each), "share": each.share} for each in self.classes]
         return {**asdict(self), "size": list(self.size), "classes": classes}
 
     def to_json(self) -> str:
@@ -85,111 +86,119 @@ def evaluate(
     labels: str | Path | None = None,
     size: int | None = None,
 ) -> Evaluation:
-    """Show a model the images that data keep to measure with, each once.
+    """Evaluate a model on the validation images of a data set, each once.
 
-    Where the names of the classes are known on both sides, and are the same ones in another order,
-    a prediction counts by its name; names that are no more than 0, 1, 2, ... are not known.
+    If both the model and the data name their classes, and the names are the same in another order,
+    predictions are compared by name. Names that merely count (0, 1, 2, ...) are ignored.
 
     Args:
-        model: what `open_model` takes: a run's folder, a `.keras` file, a SavedModel's folder or
-            `.tar.gz`, or a `.tflite` file.
-        data: address, as `open_data` takes it.
-        batch_size: of the images that are predicted at once; TFLite files take one by one.
-        data_dir: of tensorflow-datasets; None: its usual one.
-        labels: file with the names of the model's classes; None: those that came with the model.
-        size: height and width of the images, for a model that takes any; None: 224.
+        model: a run's folder, a `.keras` file, a SavedModel's folder or `.tar.gz`, or a `.tflite`
+            file, as `load_model` takes it.
+        data: address of the data, as `open_data` takes it.
+        batch_size: number of images to predict at a time; a TFLite file with a fixed batch size
+            keeps its own.
+        data_dir: folder of tensorflow-datasets; None: its default.
+        labels: file of the model's class names; None: those that came with the model.
+        size: height and width of the images, for a model that takes any size; None: 224.
 
     Raises:
         FileNotFoundError: if there is no such model or file of labels.
-        DataError: if the data can't be opened, or don't fit the model.
-        ValueError: if the model can't be loaded, has no classes, or predicts no numbers.
+        DataError: if the data can't be opened or don't fit the model.
+        ValueError: if the model can't be loaded, has no classes, or predicts NaN.
 
     Example:
 
     >>> import os, tempfile, keras_mixers
     >>> path = os.path.join(tempfile.mkdtemp(), "model.keras")
     >>> keras_mixers.ConvMixer(8, 1, 2, 3, input_shape=(8, 8, 1), classes=10).save(path)
-    >>> found = evaluate(path, "digits")
-    >>> found.images, found.classes[3].name, found.classes[3].images
+    >>> evaluation = evaluate(path, "digits")
+    >>> evaluation.images, evaluation.classes[3].name, evaluation.classes[3].images
     (364, '3', 37)
     """
-    opened = open_model(model, labels)
-    if opened.scores is None or opened.classes is None:
+    loaded = load_model(model, labels)
+    if loaded.scores is None or loaded.classes is None:
         raise ValueError(
-            f"{opened.path} gives features, not class scores; expected a model with classes."
+            f"{loaded.path} gives features, not class scores; expected a model with classes."
         )
-    images = opened.data(data, data_dir)
-    numbers = _numbers(images, opened, opened.classes)
-    batches = opened.batches(images.validation, batch_size, size).as_numpy_iterator()
-    truth, ranks, ends = _ranks(opened.scores, batches, numbers, opened.path)
+    opened = loaded.open_data(data, data_dir)
+    outputs = _model_outputs(opened, loaded, loaded.classes)
+    batches = loaded.batches(opened.validation, batch_size, size).as_numpy_iterator()
+    truth, ranks, ends = _predict(loaded.scores, batches, outputs, loaded.path)
     right = ranks < 1
     return Evaluation(
         model=str(model),
         data=data,
         images=len(truth),
         top1=float(right.mean()),
-        top5=float((ranks < _TOP).mean()) if opened.classes > _TOP else None,
+        top5=float((ranks < _TOP).mean()) if loaded.classes > _TOP else None,
         seconds=ends[-1][1] - ends[0][1],
         images_per_second=_images_per_second(ends[1:], batch_size),
-        size=opened.image_size(size),
-        crop=opened.cut.crop,
-        interpolation=opened.cut.interpolation,
+        size=loaded.image_size(size),
+        crop=loaded.crop,
+        interpolation=loaded.interpolation,
         classes=tuple(
             ClassEvaluation(name, int((truth == i).sum()), int(right[truth == i].sum()))
-            for i, name in enumerate(images.class_names)
+            for i, name in enumerate(opened.class_names)
         ),
     )
 
 
-def _numbers(data: Data, model: LoadedModel, classes: int) -> np.ndarray:
-    """Return the model's number of each class of the data.
+def _model_outputs(data: Data, model: LoadedModel, classes: int) -> np.ndarray:
+    """Return, for each class of the data, the index of the model's output for it.
 
     Raises:
-        DataError: if the classes are not the same.
+        DataError: if the data and the model have different classes.
     """
-    # As they are where a name is a line.
-    names = tuple(" ".join(name.split()) for name in data.class_names)
+    # In a file of labels, a name takes one line.
+    names = [" ".join(name.split()) for name in data.class_names]
     labels = model.labels
     if len(names) != classes:
         raise DataError(
-            f"{data.address} has {len(names)} classes, and {model.path} {classes}; expected as "
-            "many."
+            f"{data.address} has {len(names)} classes, but {model.path} has {classes}; expected "
+            "the same number."
         )
     if labels is None or names == labels:
         return np.arange(classes)
     if len(set(names)) == classes and set(names) == set(labels):
         return np.array([labels.index(name) for name in names])
-    if _no_names(names) or _no_names(labels):
+    if _merely_count(names) or _merely_count(labels):
         return np.arange(classes)
-    ours = next((f"the class {name!r}" for name in names if name not in labels), "another order")
-    theirs = next((f"the class {name!r}" for name in labels if name not in names), "a name twice")
     raise DataError(
-        f"The classes differ: {data.address} alone has {ours}, and {model.path} {theirs}; give "
-        "labels with the names of the data."
+        f"The classes differ: {data.address} has {_difference(names, labels)}, and {model.path} "
+        f"has {_difference(labels, names)}; give labels with the data's class names."
     )
 
 
-def _no_names(names: tuple[str, ...]) -> bool:
-    return names == tuple(map(str, range(len(names))))
+def _merely_count(names: list[str]) -> bool:
+    return names == [str(i) for i in range(len(names))]
 
 
-def _ranks(
-    scores: Run,
+def _difference(names: list[str], others: list[str]) -> str:
+    """Say what makes these class names different from as many others."""
+    unknown = next((name for name in names if name not in others), None)
+    return "a name twice" if unknown is None else f"the class {unknown!r}"
+
+
+def _predict(
+    scores: PredictBatch,
     batches: Iterable[tuple[np.ndarray, np.ndarray]],
-    numbers: np.ndarray,
+    outputs: np.ndarray,
     path: Path,
 ) -> tuple[np.ndarray, np.ndarray, list[tuple[int, float]]]:
-    """Return classes (B,), how many classes are found likelier (B,), and ends of batches.
+    """Predict all images.
 
-    An end is the number of images and the time; the first is the start.
+    Returns:
+        The images' classes (N,); the rank (N,) of each image's class among the model's scores, 0
+        for the highest; and for each batch its number of images and the time when it was done,
+        after an entry (0, time) for the start.
     """
     truths, ranks, ends = [], [], [(0, time.perf_counter())]
     for pixels, truth in batches:
-        found = scores(pixels)
-        if np.isnan(found).any():
+        predicted = scores(pixels)
+        if np.isnan(predicted).any():
             raise ValueError(f"{path} predicts NaN; its training may have diverged.")
-        order = np.argsort(-found, axis=1, kind="stable")
-        ranks.append((order == numbers[truth][:, np.newaxis]).argmax(axis=1))
+        order = np.argsort(-predicted, axis=1, kind="stable")
+        ranks.append((order == outputs[truth][:, np.newaxis]).argmax(axis=1))
         truths.append(truth)
         ends.append((len(truth), time.perf_counter()))
     return np.concatenate(truths), np.concatenate(ranks), ends

@@ -1,63 +1,53 @@
-"""A trained model that was loaded, and the images that it is measured with."""
+"""A model loaded for evaluation, and the images that it is evaluated on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import tensorflow as tf
 
+from keras_mixers.catalogue.preprocessing import Interpolation
 from keras_mixers.inference import DEFAULT_SIZE
 from training.data import Data, DataError, Split, evaluation_batches, open_data
 
-Run = Callable[[np.ndarray], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Cut:
-    """How images are cut out; as they stand here, the whole of the shorter side is seen.
-
-    Attributes:
-        crop: side of the central crop, as a share of the resized image's shorter side.
-        interpolation: filter of the resize.
-    """
-
-    crop: float = 1.0
-    interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+PredictBatch = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model that was loaded, of whatever kind it is.
+    """A saved model of any format, loaded.
 
     Attributes:
-        path: what was loaded.
+        path: the file or folder that it was loaded from.
         input_shape: (height, width, channels); None for a height or width means any.
-        scores: from pixels (B, H, W, C), uint8, to class scores (B, classes), float32; None: the
+        scores: maps pixels (B, H, W, C), uint8, to class scores (B, classes), float32; None if the
             model has no classes.
-        features: from the same to what the model's head sees (B, features); None: not to be had.
-        classes: how many; None: the model has none.
-        labels: their names; None: not known.
-        cut: how images are cut for it.
+        features: maps the same pixels to the features (B, features) that the model's head takes;
+            None if the model doesn't offer them.
+        classes: number of classes; None if the model has none.
+        labels: class names; None if they are unknown.
+        crop: side of the central crop, as a share of the resized image's shorter side.
+        interpolation: filter of the resize.
     """
 
     path: Path
     input_shape: tuple[int | None, int | None, int]
-    scores: Run | None
-    features: Run | None
+    scores: PredictBatch | None
+    features: PredictBatch | None
     classes: int | None
-    labels: tuple[str, ...] | None
-    cut: Cut
+    labels: list[str] | None
+    crop: float = 1.0
+    interpolation: Interpolation = "bicubic"
 
     def image_size(self, size: int | None = None) -> tuple[int, int]:
-        """Return height and width of the images that the model is shown.
+        """Return the height and width of the images that the model is evaluated on.
 
         Args:
-            size: of both, where the model takes any; None: 224.
+            size: height and width, for a model that takes any size; None: 224.
 
         Raises:
-            ValueError: if there is a `size`, but the model takes one only.
+            ValueError: if `size` is given, but the model takes images of one size only.
         """
         height, width, _ = self.input_shape
         if size is not None and None not in (height, width):
@@ -67,11 +57,11 @@ class LoadedModel:
         size = DEFAULT_SIZE if size is None else size
         return height or size, width or size
 
-    def data(self, address: str, data_dir: str | Path | None = None) -> Data:
-        """Open data whose images have as many channels as the model takes.
+    def open_data(self, address: str, data_dir: str | Path | None = None) -> Data:
+        """Open a data set whose images have the model's number of channels.
 
         Raises:
-            DataError: if they can't be opened, or have other channels.
+            DataError: if the data can't be opened, or their images have another number of channels.
         """
         channels = self.input_shape[2]
         data = open_data(address, data_dir, channels=channels)
@@ -84,7 +74,7 @@ class LoadedModel:
         return data
 
     def batches(self, split: Split, batch_size: int, size: int | None = None) -> tf.data.Dataset:
-        """Return batches (images, labels) of a split, cut for the model."""
+        """Return batches (images, labels) of a split, resized and cropped for the model."""
         return evaluation_batches(
-            split, batch_size, self.image_size(size), self.cut.crop, self.cut.interpolation
+            split, batch_size, self.image_size(size), self.crop, self.interpolation
         )

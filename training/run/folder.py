@@ -12,9 +12,16 @@ from typing import Any
 import keras
 
 from keras_mixers.atomic_files import write_atomically
-from keras_mixers.run_files import LABELS_FILE, MODEL_FILE, RECIPE_FILE, RESULT_FILE
+from keras_mixers.run_files import (
+    LABELS_FILE,
+    MODEL_FILE,
+    PREPROCESSING_FILE,
+    RECIPE_FILE,
+    RESULT_FILE,
+)
 from training.devices import ONE_DEVICE, Devices
 from training.errors import RecipeError, RunFolderError
+from training.loop.network import evaluation_preprocessing
 from training.recipe import Recipe
 from training.run.checkpoint import load_state, save_state
 from training.run.environment import environment
@@ -32,6 +39,7 @@ _NAMES = (
     SAMPLES_FILE,
     MODEL_FILE,
     LABELS_FILE,
+    PREPROCESSING_FILE,
     CHECKPOINT_FILE,
 )
 
@@ -60,6 +68,7 @@ class RunFolder:
             shutil.rmtree(entry)
         (self.path / RESULT_FILE).unlink(missing_ok=True)
         self.write_text(RECIPE_FILE, recipe.to_json())
+        self.write_json(PREPROCESSING_FILE, asdict(evaluation_preprocessing(recipe)))
         used = {**asdict(devices), "replicas": replicas}
         self.write_json(ENVIRONMENT_FILE, environment(recipe.seed) | {"devices": used})
         # A name is a line.

@@ -19,7 +19,7 @@ from training.data.random_access import image_of
 from training.data.sources.digits import NAMES
 from training.evaluation import evaluate as evaluation
 from training.evaluation.evaluate import evaluate
-from training.evaluation.loaded_model import Cut, LoadedModel
+from training.evaluation.loaded_model import LoadedModel
 
 ANIMALS = ("ant", "bee", "cat", "dog", "eel", "fox", "gnu")
 
@@ -52,8 +52,8 @@ def write_npz(path, labels, class_names=None, shape=(4, 4, 1)):
     return str(path)
 
 
-def use_scores(monkeypatch, scores, labels=None, shape=(4, 4, 1), cut=None):
-    """Let `evaluate` open a model that gives row i of `scores` for an image of pixels i."""
+def use_scores(monkeypatch, scores, labels=None, shape=(4, 4, 1), **cropping):
+    """Let `evaluate` load a model that gives row i of `scores` for an image of pixels i."""
     scores = np.asarray(scores, "float32")
     model = LoadedModel(
         path=Path("hand-made"),
@@ -61,10 +61,10 @@ def use_scores(monkeypatch, scores, labels=None, shape=(4, 4, 1), cut=None):
         scores=lambda pixels: scores[pixels[:, 0, 0, 0]],
         features=None,
         classes=scores.shape[1],
-        labels=labels,
-        cut=cut or Cut(),
+        labels=labels and list(labels),
+        **cropping,
     )
-    monkeypatch.setattr(evaluation, "open_model", lambda path, labels: model)
+    monkeypatch.setattr(evaluation, "load_model", lambda path, labels: model)
     return model
 
 
@@ -153,9 +153,9 @@ def test_names_that_are_not_known_count_by_their_place(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
-        (("cat", "cow", "eel"), "alone has the class 'dog', and hand-made the class 'cow'; give"),
-        (("eel", "cat", "cat"), "alone has the class 'dog', and hand-made a name twice; give"),
-        (("cat", "dog"), "has 3 classes, and hand-made 2; expected as many"),
+        (("cat", "cow", "eel"), "has the class 'dog', and hand-made has the class 'cow'; give"),
+        (("eel", "cat", "cat"), "has the class 'dog', and hand-made has a name twice; give"),
+        (("cat", "dog"), "has 3 classes, but hand-made has 2; expected the same"),
     ],
 )
 def test_other_classes_are_refused(monkeypatch, tmp_path, labels, said):
@@ -169,11 +169,11 @@ def test_images_are_cut_as_the_model_says(monkeypatch, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (3, 9, 12, 3), "uint8")
     labels = np.array([0, 1, 1])
     np.savez(tmp_path / "a.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
-    model = use_scores(monkeypatch, np.eye(2), shape=(6, 4, 3), cut=Cut(0.8, "bilinear"))
+    model = use_scores(monkeypatch, np.eye(2), shape=(6, 4, 3), crop=0.8, interpolation="bilinear")
     seen = []
     scores = lambda pixels: seen.append(pixels) or np.eye(2)[[0, 1, 1]]  # noqa: E731
     model = replace(model, scores=scores)
-    monkeypatch.setattr(evaluation, "open_model", lambda path, labels: model)
+    monkeypatch.setattr(evaluation, "load_model", lambda path, labels: model)
     found = evaluate("hand-made", str(tmp_path / "a.npz"))
     assert (found.size, found.crop, found.interpolation) == ((6, 4), 0.8, "bilinear")
     expected = [resize_and_crop(image_of(image), (6, 4), 0.8, "bilinear") for image in images]

@@ -18,7 +18,7 @@ from tests.helpers.trained_digits import digits
 from training.data import DataError
 from training.evaluation import few_shot as probe
 from training.evaluation.few_shot import few_shot, fit_least_squares
-from training.evaluation.loaded_model import Cut, LoadedModel
+from training.evaluation.loaded_model import LoadedModel
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,8 @@ def use_features(monkeypatch, features, shape=(4, 4, 1)):
         seen.append(len(pixels))
         return features(pixels)
 
-    model = LoadedModel(Path("hand-made"), shape, None, run, None, None, Cut())
-    monkeypatch.setattr(probe, "open_model", lambda path: model)
+    model = LoadedModel(Path("hand-made"), shape, None, run, None, None)
+    monkeypatch.setattr(probe, "load_model", lambda path: model)
     return seen
 
 
@@ -123,7 +123,7 @@ def test_every_form_of_a_model_has_the_same_features(saved, found, tmp_path):
 def test_no_image_is_looked_at_that_was_not_drawn(monkeypatch, tmp_path):
     seen = use_features(monkeypatch, lambda pixels: pixels.reshape(len(pixels), -1))
     few_shot("hand-made", write_npz(tmp_path / "a.npz", [30, 40]), shots=2, seeds=(0,))
-    assert seen == [2 * 2, 64, 6]  # The drawn ones, then all those to measure with.
+    assert seen == [2 * 2, 64, 6]  # The drawn ones, then all validation images.
 
 
 def test_drawn_images_keep_their_classes(monkeypatch, tmp_path):
@@ -155,7 +155,7 @@ def test_json_says_all(found):
 def test_a_class_of_too_few_images_is_named(monkeypatch, tmp_path):
     use_features(monkeypatch, lambda pixels: pixels.reshape(len(pixels), -1))
     data = write_npz(tmp_path / "a.npz", [5, 3, 4])
-    with pytest.raises(DataError, match="the class '1' has 3 images to train with; expected 4 or"):
+    with pytest.raises(DataError, match="the class '1' has 3 training images; expected at least"):
         few_shot("hand-made", data, shots=4)
     assert few_shot("hand-made", data, shots=3).shots == 3
 
@@ -164,8 +164,8 @@ def test_a_class_of_too_few_images_is_named(monkeypatch, tmp_path):
     ("arguments", "said"),
     [
         ({"shots": 0}, "shots must be at least 1; received 0"),
-        ({"seeds": ()}, r"seeds must be one number or more, from 0; received \(\)"),
-        ({"seeds": (1, -1)}, r"seeds must be one number or more, from 0; received \(1, -1\)"),
+        ({"seeds": ()}, r"seeds must be one or more integers of at least 0; received \(\)"),
+        ({"seeds": (1, -1)}, r"seeds must be one or more integers of .* received \(1, -1\)"),
         ({"l2": 0.0}, "l2 must be above 0; received 0"),
     ],
 )
@@ -191,13 +191,15 @@ def test_features_of_several_axes_are_refused(tmp_path):
     model.save(tmp_path / "a.keras")
     write_saved_model(model, tmp_path / "a")
     for name in ("a.keras", "a"):
-        with pytest.raises(ValueError, match=r"features of shape \(4, 4, 4\) an image; expected o"):
+        with pytest.raises(
+            ValueError, match=r"features of shape \(4, 4, 4\) per image; expected o"
+        ):
             few_shot(tmp_path / name, "digits", shots=1)
 
 
 def test_features_that_are_no_numbers_are_refused(monkeypatch):
     use_features(monkeypatch, lambda pixels: np.full((len(pixels), 2), np.nan), shape=(8, 8, 1))
-    with pytest.raises(ValueError, match="features that are NaN; its training may have diverged"):
+    with pytest.raises(ValueError, match="gives NaN features; its training may have diverged"):
         few_shot("hand-made", "digits", shots=1)
 
 

@@ -1,3 +1,5 @@
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -8,10 +10,10 @@ from hub_export.saved_model.export import write_saved_model
 from hub_export.tflite.export import write_tflite
 from keras_mixers import ConvMixer
 from keras_mixers.catalogue.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-from training.evaluation.load_model import open_model
-from training.evaluation.loaded_model import Cut
+from training.evaluation.load_model import load_model
 from training.recipe import ModelSpec, Optimizer, Recipe, WarmupCosine
 from training.recipes.shared_augmentations import DIGITS
+from training.run.folder import run_folder
 
 NAMES = ["cat", "dog", "eel"]
 
@@ -38,15 +40,16 @@ def published(tmp_path_factory):
 
 @pytest.mark.parametrize("form", [".keras", "", ".tar.gz", ".tflite"])
 def test_what_is_known_of_each_form(published, form):
-    opened = open_model(published / f"a{form}")
+    opened = load_model(published / f"a{form}")
     assert opened.path == published / f"a{form}"
     assert opened.input_shape == (None, None, 3)
     assert opened.classes == 3
-    assert opened.labels == (tuple(NAMES) if form in ("", ".tar.gz") else None)
+    assert opened.labels == (NAMES if form in ("", ".tar.gz") else None)
     # A TFLite file does not say which network it holds.
-    assert opened.cut == (Cut() if form == ".tflite" else Cut(0.96, "bicubic"))
+    crop = 1.0 if form == ".tflite" else 0.96
+    assert (opened.crop, opened.interpolation) == (crop, "bicubic")
     pixels = np.random.default_rng(0).integers(0, 256, (5, 12, 12, 3), "uint8")
-    expected = open_model(published / "a.keras")
+    expected = load_model(published / "a.keras")
     scores = opened.scores(pixels)
     if form == ".tflite":  # The model as it is, which ends in probabilities.
         scores = np.log(scores)
@@ -58,7 +61,8 @@ def test_what_is_known_of_each_form(published, form):
         np.testing.assert_allclose(opened.features(pixels), expected.features(pixels), atol=1e-5)
 
 
-def test_a_run_is_cut_as_its_recipe_says(tmp_path):
+@pytest.mark.parametrize("since", ["preprocessing.json", "recipe.json"])
+def test_a_run_is_cut_as_its_folder_says(tmp_path, since):
     conv_mixer("convmixer_768_32").save(tmp_path / "model.keras")
     write_labels(tmp_path, NAMES)
     preprocessing = Preprocessing(IMAGENET_MEAN, IMAGENET_STD, 0.5, "bilinear")
@@ -72,11 +76,20 @@ def test_a_run_is_cut_as_its_recipe_says(tmp_path):
         schedule=WarmupCosine(0.1),
         augmentation=DIGITS,
     )
-    assert open_model(tmp_path).cut == Cut(0.96, "bicubic")
-    (tmp_path / "recipe.json").write_text(recipe.to_json())
-    opened = open_model(tmp_path)
-    assert opened.cut == Cut(0.5, "bilinear")
-    assert opened.labels == tuple(NAMES)
+    assert load_model(tmp_path).crop == 0.96
+    with run_folder(tmp_path / "run", recipe) as folder:
+        folder.write_start(recipe, NAMES)
+    shutil.copy(tmp_path / "run" / since, tmp_path)  # The recipe alone: as older runs have it.
+    opened = load_model(tmp_path)
+    assert (opened.crop, opened.interpolation) == (0.5, "bilinear")
+    assert opened.labels == NAMES
+
+
+def test_a_damaged_file_of_a_run_is_no_reason_to_guess(tmp_path):
+    conv_mixer().save(tmp_path / "model.keras")
+    (tmp_path / "preprocessing.json").write_text("{")
+    with pytest.raises(ValueError, match=r"preprocessing\.json is no preprocessing of a run; exp"):
+        load_model(tmp_path)
 
 
 def test_labels_beside_a_lone_file_count_if_they_fit(tmp_path):
@@ -85,20 +98,21 @@ def test_labels_beside_a_lone_file_count_if_they_fit(tmp_path):
     write_tflite(model, tmp_path / "a.tflite")
     for name in ("a.keras", "a.tflite"):
         write_labels(tmp_path, NAMES)
-        assert open_model(tmp_path / name).labels == tuple(NAMES)
+        assert load_model(tmp_path / name).labels == NAMES
         write_labels(tmp_path, NAMES[:2])
-        assert open_model(tmp_path / name).labels is None
+        with pytest.warns(UserWarning, match=rf"The class names beside {name} are ignored: .*2 n"):
+            assert load_model(tmp_path / name).labels is None
         with pytest.raises(ValueError, match=r"labels\.txt: .*received 2 names for 3 classes"):
-            open_model(tmp_path / name, labels=tmp_path / "labels.txt")
+            load_model(tmp_path / name, labels=tmp_path / "labels.txt")
 
 
 def test_labels_of_a_run_must_fit(tmp_path):
     conv_mixer().save(tmp_path / "model.keras")
     write_labels(tmp_path, NAMES[:2])
     with pytest.raises(ValueError, match="received 2 names for 3 classes"):
-        open_model(tmp_path)
+        load_model(tmp_path)
     (tmp_path / "others.txt").write_text("ant\nbee\nfox\n")
-    assert open_model(tmp_path, labels=tmp_path / "others.txt").labels == ("ant", "bee", "fox")
+    assert load_model(tmp_path, labels=tmp_path / "others.txt").labels == ["ant", "bee", "fox"]
 
 
 def test_a_model_without_top_has_features_alone(tmp_path):
@@ -106,7 +120,7 @@ def test_a_model_without_top_has_features_alone(tmp_path):
     model.save(tmp_path / "a.keras")
     write_saved_model(model, tmp_path / "a")
     for name in ("a.keras", "a"):
-        opened = open_model(tmp_path / name)
+        opened = load_model(tmp_path / name)
         assert (opened.scores, opened.classes, opened.labels) == (None, None, None)
         assert opened.features(np.zeros((2, 8, 8, 3), "uint8")).shape == (2, 4)
 
@@ -114,13 +128,13 @@ def test_a_model_without_top_has_features_alone(tmp_path):
 def test_half_precision_scores_are_float32(tmp_path):
     keras.config.set_dtype_policy("mixed_bfloat16")
     conv_mixer().save(tmp_path / "a.keras")
-    assert open_model(tmp_path / "a.keras").scores(np.zeros((2, 8, 8, 3), "uint8")).dtype == "f4"
+    assert load_model(tmp_path / "a.keras").scores(np.zeros((2, 8, 8, 3), "uint8")).dtype == "f4"
 
 
 @pytest.mark.parametrize("name", ["a.keras", "a.tflite", "a", "a.tar.gz"])
 def test_what_is_not_there(tmp_path, name):
     with pytest.raises(FileNotFoundError, match=f"There is no model '.*{name}'"):
-        open_model(tmp_path / name)
+        load_model(tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -135,15 +149,15 @@ def test_what_is_not_there(tmp_path, name):
 def test_files_that_are_no_model(tmp_path, name, said):
     (tmp_path / name).write_text("no model")
     with pytest.raises(ValueError, match=said):
-        open_model(tmp_path / name)
+        load_model(tmp_path / name)
 
 
 def test_folders_that_are_no_model(tmp_path):
     with pytest.raises(ValueError, match="is no model; expected a run's folder"):
-        open_model(tmp_path)
+        load_model(tmp_path)
     (tmp_path / "saved_model.pb").write_bytes(b"no graph")
     with pytest.raises(ValueError, match="can't be loaded as a SavedModel"):
-        open_model(tmp_path)
+        load_model(tmp_path)
 
 
 def test_saved_models_of_others(tmp_path):
@@ -153,7 +167,7 @@ def test_saved_models_of_others(tmp_path):
     conv_mixer().export(tmp_path / "keras", verbose=False)
     for name in ("callable", "keras"):
         with pytest.raises(ValueError, match=f"{name} is no SavedModel as export_saved_model wri"):
-            open_model(tmp_path / name)
+            load_model(tmp_path / name)
 
 
 def test_tflite_files_of_others(tmp_path):
@@ -161,4 +175,4 @@ def test_tflite_files_of_others(tmp_path):
     converter = tf.lite.TFLiteConverter.from_concrete_functions([double.get_concrete_function()])
     (tmp_path / "a.tflite").write_bytes(converter.convert())
     with pytest.raises(ValueError, match=r"a\.tflite is no TFLite classifier as export_tflite"):
-        open_model(tmp_path / "a.tflite")
+        load_model(tmp_path / "a.tflite")

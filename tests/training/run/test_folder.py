@@ -70,6 +70,7 @@ def test_what_a_crash_left_is_no_run_and_goes(tmp_path):
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [
         "environment.json",
         "labels.txt",
+        "preprocessing.json",
         "recipe.json",
     ]
 

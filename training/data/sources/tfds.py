@@ -18,7 +18,7 @@ from keras_mixers.labels import imagenet_names
 from training.data.sources.hold_out import check_sides
 from training.data.split import Data
 from training.data.tfds_records import RecordSplit
-from training.errors import DataError
+from training.errors import DataError, in_one_line
 
 _VALIDATION = ("validation", "val", "test")  # The first that there is.
 # Sizes of the splits, for a builder that knows them only of data that are there: of tfds's mocks.
@@ -71,7 +71,7 @@ def _builder(address: str, name: str, data_dir: str | Path | None) -> Any:
         hint = f"; did you mean {', '.join(near)}" if near else ""
         raise DataError(f"tensorflow-datasets knows no {bare!r}{hint}.") from None
     except (ValueError, AssertionError, RuntimeError, OSError) as error:
-        raise DataError(f"{address} can't be opened ({_line(error)}).") from None
+        raise DataError(f"{address} can't be opened ({in_one_line(error)}).") from None
 
 
 def _features(address: str, builder: Any) -> tuple[str, str]:
@@ -111,14 +111,14 @@ def _prepare(address: str, builder: Any, data_dir: str | Path | None) -> None:
         _remove_empty(Path(builder.data_dir).parent)
         if instructions and isinstance(error, _ABSENT):
             raise DataError(
-                f"{address} must be downloaded by hand into {manual}: {_line(instructions)}"
+                f"{address} must be downloaded by hand into {manual}: {in_one_line(instructions)}"
             ) from None
         if isinstance(error, requests.RequestException):
             raise DataError(
                 f"{address} is not below {manual.parent.parent} and can't be downloaded "
-                f"({_line(error)}); is there a network?"
+                f"({in_one_line(error)}); is there a network?"
             ) from None
-        raise DataError(f"{address} can't be prepared ({_line(error)}).") from None
+        raise DataError(f"{address} can't be prepared ({in_one_line(error)}).") from None
 
 
 _retries = threading.Lock()
@@ -156,8 +156,3 @@ def _class_names(names: list[str]) -> tuple[str, ...]:
     """Return names for people where tensorflow-datasets has ImageNet's WordNet ids."""
     ordered = len(names) == 1000 and names == sorted(names)
     return imagenet_names() if ordered and all(map(_WORDNET_ID.fullmatch, names)) else tuple(names)
-
-
-def _line(message: object) -> str:
-    """Return a message, of which some are paragraphs, in one line."""
-    return " ".join(str(message).split()) or type(message).__name__
