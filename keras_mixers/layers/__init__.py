@@ -1,4 +1,4 @@
-"""The layers of the three networks; each can stand in anybody's Keras model."""
+"""The layers of the three networks; each works in any Keras model."""
 
 from .activations import gelu as gelu
 from .activations import gelu_tanh as gelu_tanh

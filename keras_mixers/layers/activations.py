@@ -10,11 +10,11 @@ Activation = str | Callable
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
 def gelu(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Exact GELU, `x / 2 * (1 + erf(x / sqrt(2)))`, of a tensor of any shape.
+    """Exact GELU, `x / 2 * (1 + erf(x / sqrt(2)))`, for a tensor of any shape.
 
-    Same values as `keras.activations.gelu(x, approximate=False)`, which TensorFlow computes with
-    `erfc`: slower on CPUs, and ONNX has no such operator. TFLite fuses this form into its own
-    GELU, and only in this order of the factors.
+    It returns the values of `keras.activations.gelu(x, approximate=False)`, which TensorFlow
+    computes with `erfc`: that is slower on CPUs, and ONNX has no such operator. TFLite fuses this
+    form into its own GELU, but only with the factors in this order.
 
     Reference: Hendrycks and Gimpel, https://arxiv.org/abs/1606.08415.
 
@@ -26,7 +26,7 @@ def gelu(x: keras.KerasTensor) -> keras.KerasTensor:
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
 def gelu_tanh(x: keras.KerasTensor) -> keras.KerasTensor:
-    """GELU's tanh approximation, as Google's MLP-Mixer computes it, of a tensor of any shape.
+    """Tanh approximation of GELU, as Google's MLP-Mixer uses it, for a tensor of any shape.
 
     >>> float(gelu_tanh(keras.ops.convert_to_tensor(0.0)))
     0.0
@@ -38,14 +38,14 @@ _OURS = {"gelu": gelu, "gelu_tanh": gelu_tanh}
 
 
 def get_activation(activation: Activation) -> Callable:
-    """Return the function that `activation` names.
+    """Return an activation as a function.
 
     Args:
         activation: `"gelu"` (exact), `"gelu_tanh"`, the name of any Keras activation, or a
             callable.
 
     Raises:
-        ValueError: if there is no activation of that name.
+        ValueError: If there is no activation with that name.
 
     >>> get_activation("relu").__name__
     'relu'
@@ -65,7 +65,7 @@ def get_activation(activation: Activation) -> Callable:
 
 
 def serialize_activation(activation: Callable) -> object:
-    """Return what `get_activation` turns back into `activation`: a name where it has one."""
+    """Return a config from which `get_activation` restores `activation`: a name if it has one."""
     for name, function in _OURS.items():
         if activation is function:
             return name

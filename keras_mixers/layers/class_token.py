@@ -9,7 +9,7 @@ from keras_mixers.layers.initializers import transformer_normal
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
 class ClassToken(keras.layers.Layer):
-    """Puts one learned token, whose final state is classified, before the tokens of an image.
+    """Prepends a learned token, whose final state is classified, to the tokens of an image.
 
     Input: (B, N, C). Output: (B, N + 1, C), the class token at index 0.
 
@@ -33,7 +33,7 @@ class ClassToken(keras.layers.Layer):
         )
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        # The token is added to zeros of the batch's shape: that converts to every format.
+        # Adding the token to zeros of the batch's shape converts to every export format.
         token = ops.zeros_like(inputs[:, :1]) + ops.cast(self.token, inputs.dtype)
         return ops.concatenate([token, inputs], axis=1)
 

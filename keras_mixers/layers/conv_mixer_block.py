@@ -15,16 +15,16 @@ class ConvMixerBlock(keras.layers.Layer):
     """Mixes positions with a depthwise convolution, then channels with a pointwise one.
 
     `x = x + BN(act(depthwise(x)))`, then `x = BN(act(pointwise(x)))`: the normalisation comes
-    after the activation, and only the depthwise half has a residual.
+    after the activation, and only the depthwise half has a residual connection.
 
     Input and output: (B, H, W, C).
 
     Args:
-        kernel_size: side of the depthwise kernel, in positions of the map.
+        kernel_size: Side of the depthwise kernel, in positions of the feature map.
         activation: `"gelu"`, `"gelu_tanh"`, a Keras activation's name, or a callable.
 
     Raises:
-        ValueError: if `kernel_size` is not a positive integer or the activation is unknown.
+        ValueError: If `kernel_size` is not a positive integer or the activation is unknown.
 
     Example:
 
@@ -46,7 +46,7 @@ class ConvMixerBlock(keras.layers.Layer):
         check_rank("ConvMixerBlock", input_shape, "(B, H, W, C)")
         channels = check_known("ConvMixerBlock", "the channels", input_shape[-1])
         shared = {"dtype": self.dtype_policy}
-        # Never Conv2D(groups=channels): Keras sends that through XLA, 50 times slower on CPUs.
+        # Not Conv2D(groups=channels): Keras sends that through XLA, 50 times slower on CPUs.
         self.depthwise = keras.layers.DepthwiseConv2D(
             self.kernel_size,
             padding="same",

@@ -11,16 +11,16 @@ class DropPath(keras.layers.Layer):
     """Stochastic depth: in training, zeroes a residual branch for some samples of the batch.
 
     Each sample's branch is dropped as a whole with probability `rate`; the survivors are scaled by
-    `1 / (1 - rate)`, so that nothing changes on average and inference is the identity.
+    `1 / (1 - rate)`, so that the expected value stays the same and inference is the identity.
 
     Input and output: (B, ...).
 
     Args:
-        rate: probability of dropping a sample's branch, from 0 to below 1.
-        seed: integer, for the same drops in every run.
+        rate: Probability of dropping a sample's branch, in [0, 1).
+        seed: Integer seed, for the same drops in every run.
 
     Raises:
-        ValueError: if `rate` is not such a probability.
+        ValueError: If `rate` is not in [0, 1).
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Where half precision is not enough."""
+"""Data types for computations that need more than half precision."""
 
 import keras
 
@@ -6,7 +6,7 @@ import keras
 def at_least_float32(
     dtype: str | keras.DTypePolicy | None,
 ) -> str | keras.DTypePolicy:
-    """Return the policy `dtype` stands for, or "float32" where that computes in half precision.
+    """Return the policy that `dtype` stands for, or "float32" if it computes in half precision.
 
     >>> at_least_float32("mixed_float16")
     'float32'

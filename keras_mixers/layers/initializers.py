@@ -1,4 +1,4 @@
-"""Initial weights of the references that Keras has no name for."""
+"""Initializers of the reference implementations that Keras has no name for."""
 
 import math
 
@@ -8,8 +8,8 @@ import keras
 def fan_in_uniform(fan_in: int) -> keras.initializers.Initializer:
     """Return U(-1/sqrt(fan_in), 1/sqrt(fan_in)): PyTorch's default for weights and biases.
 
-    `fan_in` is asked for because Keras would count it wrongly for a depthwise kernel (k, k, C, 1)
-    and can't know it for a bias.
+    `fan_in` is an argument because Keras would compute it wrongly for a depthwise kernel
+    (k, k, C, 1) and can't know it for a bias.
 
     >>> fan_in_uniform(4).maxval
     0.5
@@ -19,7 +19,7 @@ def fan_in_uniform(fan_in: int) -> keras.initializers.Initializer:
 
 
 def transformer_normal() -> keras.initializers.Initializer:
-    """Return N(0, 0.02), T2T-ViT's law; its truncation, at 100 standard deviations, is void.
+    """Return N(0, 0.02) as in T2T-ViT, whose truncation at 100 standard deviations has no effect.
 
     >>> transformer_normal().stddev
     0.02

@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_mixers.argument_checks import check_known
 
-# Added to the variance, as in the references.
+# What the references add to the variance.
 MIXER_EPSILON = 1e-6
 T2T_VIT_EPSILON = 1e-5
 
@@ -14,14 +14,14 @@ T2T_VIT_EPSILON = 1e-5
 class LayerNorm(keras.layers.Layer):
     """Normalises the last axis to mean 0 and variance 1, then scales and shifts it.
 
-    The values are those of `keras.layers.LayerNormalization`. It is spelled with `d * d` because
-    TFLite can quantise that to integers; the stock layer leaves islands of floats. Half precision
-    is normalised in float32.
+    It returns the values of `keras.layers.LayerNormalization`, but is written with `d * d`, which
+    TFLite can quantise to integers; the stock layer would leave parts of the network in floats.
+    Half-precision inputs are normalised in float32.
 
     Input and output: (..., C).
 
     Args:
-        epsilon: added to the variance. The references use 1e-6 (MLP-Mixer) and 1e-5 (T2T-ViT).
+        epsilon: Added to the variance. The references use 1e-6 (MLP-Mixer) and 1e-5 (T2T-ViT).
 
     Example:
 
@@ -39,7 +39,7 @@ class LayerNorm(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         channels = (check_known("LayerNorm", "the last axis", input_shape[-1]),)
-        # Autocast would round the weights to half precision before they are used in float32.
+        # Autocasting would round the weights to half precision before they are used in float32.
         self.gamma = self.add_weight(channels, "ones", autocast=False, name="gamma")
         self.beta = self.add_weight(channels, "zeros", autocast=False, name="beta")
 

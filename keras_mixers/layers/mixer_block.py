@@ -12,22 +12,22 @@ from keras_mixers.layers.mlp import MLP
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
 class MixerBlock(keras.layers.Layer):
-    """Mixes tokens with one MLP and channels with another, each normalised and residual.
+    """Mixes tokens with one MLP and channels with another, both after a LayerNorm.
 
     `x = x + MLP(LN(x).T).T`, then `x = x + MLP(LN(x))`. The token MLP's weights depend on the
-    number of tokens N, so a block takes the N that it was built with and no other.
+    number of tokens N, so a block takes only the N that it was built with.
 
     Input and output: (B, N, C).
 
     Args:
-        tokens_mlp_dim: width of the MLP over tokens.
-        channels_mlp_dim: width of the MLP over channels.
+        tokens_mlp_dim: Width of the MLP over tokens.
+        channels_mlp_dim: Width of the MLP over channels.
         activation: `"gelu"`, `"gelu_tanh"`, a Keras activation's name, or a callable.
-        drop_rate: dropout in both MLPs, from 0 to below 1.
-        drop_path_rate: probability of dropping a sample's residual branch, from 0 to below 1.
+        drop_rate: Dropout rate in both MLPs, in [0, 1).
+        drop_path_rate: Probability of dropping a sample's residual branch, in [0, 1).
 
     Raises:
-        ValueError: if an argument is out of its range, or the input has another N or C.
+        ValueError: If an argument is out of its range, or the input has another N or C.
 
     Example:
 

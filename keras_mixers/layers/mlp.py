@@ -17,13 +17,13 @@ class MLP(keras.layers.Layer):
     Input and output: (B, N, C).
 
     Args:
-        hidden_dim: width between the two Dense layers.
+        hidden_dim: Width between the two Dense layers.
         activation: `"gelu"`, `"gelu_tanh"`, a Keras activation's name, or a callable.
-        drop_rate: probability of dropping a value in training, from 0 to below 1.
-        kernel_initializer: initial weights of both layers; biases start at 0.
+        drop_rate: Dropout rate, in [0, 1).
+        kernel_initializer: Initial weights of both layers; biases start at 0.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: If an argument is out of its range.
 
     Example:
 
@@ -55,7 +55,7 @@ class MLP(keras.layers.Layer):
         self.dense_0, self.dense_1 = (
             keras.layers.Dense(
                 width,
-                # A copy for each: one Keras initializer gives the same numbers twice.
+                # A copy for each layer: a Keras initializer returns the same numbers every time.
                 kernel_initializer=self.kernel_initializer.clone(),
                 dtype=self.dtype_policy,
                 name=name,
@@ -66,7 +66,7 @@ class MLP(keras.layers.Layer):
         self.dense_1.build((None, self.hidden_dim))
 
     def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
-        # On rank 2 TensorFlow fuses product, bias and GELU into one call; on rank 3 it does not.
+        # TensorFlow fuses matrix product, bias and GELU into one call at rank 2, but not at rank 3.
         x = ops.reshape(inputs, (-1, inputs.shape[-1]))
         x = self.dropout(self.activation(self.dense_0(x)), training=training)
         x = self.dropout(self.dense_1(x), training=training)

@@ -11,18 +11,18 @@ class PatchEmbed(keras.layers.Layer):
     """Embeds each p x p patch of an image linearly: a p x p convolution with stride p.
 
     Input: (B, H, W, C). Output: the map (B, H // p, W // p, hidden_dim), or, with
-    `flatten=True`, its positions row by row as tokens (B, N, hidden_dim). Pixels beyond the last
-    whole patch are dropped.
+    `flatten=True`, its positions row by row as tokens (B, N, hidden_dim). Rows and columns
+    that don't fill a whole patch are dropped.
 
     Args:
-        hidden_dim: channels of the embedding.
-        patch_size: side p of a patch, in pixels.
-        flatten: whether to return tokens instead of a map.
-        kernel_initializer: initial weights.
-        bias_initializer: initial biases.
+        hidden_dim: Channels of the embedding.
+        patch_size: Side p of a patch, in pixels.
+        flatten: Whether to return tokens instead of a map.
+        kernel_initializer: Initializer of the kernel.
+        bias_initializer: Initializer of the biases.
 
     Raises:
-        ValueError: if a size is not a positive integer, or an image is smaller than a patch.
+        ValueError: If a size is not a positive integer, or an image is smaller than a patch.
 
     Example:
 

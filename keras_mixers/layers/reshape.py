@@ -1,4 +1,4 @@
-"""Reshaping without asking for sizes that are known."""
+"""Reshaping that computes a size in the graph only if it is unknown."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,10 @@ from keras import ops
 def reshape_keeping_batch(
     x: keras.KerasTensor, shape: Sequence[int | None], like: keras.KerasTensor
 ) -> keras.KerasTensor:
-    """Reshape `x` to (B, *shape), with the B of `like` and at most one unknown (None) in `shape`.
+    """Reshape `x` to (B, *shape), with the batch size of `like` and at most one None in `shape`.
 
-    Only an unknown size makes the graph measure the batch: exported files stay free of such chains.
+    The graph computes the batch size only if `shape` has a None, so exported files stay free of
+    such operations.
 
     >>> x = keras.ops.ones((6, 4))
     >>> tuple(reshape_keeping_batch(x, (3, 4), like=keras.ops.ones((2, 3, 4))).shape)

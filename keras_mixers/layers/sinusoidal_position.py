@@ -8,7 +8,7 @@ from keras_mixers.argument_checks import check_known, check_rank
 
 
 def sinusoidal_table(tokens: int, channels: int) -> np.ndarray:
-    """Return the table (tokens, channels) of sines (even channels) and cosines (odd), float64.
+    """Return the float64 table (tokens, channels): sines in even channels, cosines in odd ones.
 
     >>> sinusoidal_table(2, 4)[0].tolist()
     [0.0, 1.0, 0.0, 1.0]
@@ -20,15 +20,15 @@ def sinusoidal_table(tokens: int, channels: int) -> np.ndarray:
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
 class SinusoidalPosition(keras.layers.Layer):
-    """Adds to each token the sines and cosines of its index, a fixed table.
+    """Adds a fixed table of position encodings: sines and cosines of each token's index.
 
-    The table is computed for the number of tokens that the layer is built with, and kept as a
-    weight that is not trained, because released checkpoints hold it.
+    The table is computed for the number of tokens that the layer is built with. It is a
+    non-trainable weight, because released checkpoints contain it.
 
     Input and output: (B, N, C). The class token, if there is one, has index 0.
 
     Raises:
-        ValueError: if N is unknown when the layer is built, or another N comes later.
+        ValueError: If N is unknown when the layer is built, or an input has another N.
 
     Example:
 

@@ -11,20 +11,20 @@ from keras_mixers.layers.reshape import reshape_keeping_batch
 class SoftSplit(keras.layers.Layer):
     """Cuts a map into overlapping k x k patches and returns them as tokens.
 
-    The zero-padded map is sliced with stride s along its columns, then along its rows. That costs
-    no arithmetic and no constants, and TFLite, ONNX and OpenVINO take it; they refuse or inflate
-    the patch operators of the backends.
+    The zero-padded map is sliced with stride s along its columns, then along its rows. That needs
+    neither arithmetic nor constants, and it converts to TFLite, ONNX and OpenVINO, which refuse or
+    inflate the patch operators of the backends.
 
     Input: (B, H, W, C). Output: (B, N, k * k * C), the patches row by row, each in the order
     (row, column, channel), where N = ((H + 2p - k) // s + 1) * ((W + 2p - k) // s + 1).
 
     Args:
-        kernel_size: side k of a patch.
-        stride: distance s between patches.
-        padding: rows and columns p of zeros added on each side.
+        kernel_size: Side k of a patch.
+        stride: Distance s between patches.
+        padding: Number p of rows and columns of zeros added on each side.
 
     Raises:
-        ValueError: if an argument is out of its range, or the padded map is smaller than a patch.
+        ValueError: If an argument is out of its range, or the padded map is smaller than a patch.
 
     Example:
 
@@ -53,7 +53,7 @@ class SoftSplit(keras.layers.Layer):
         return (side + 2 * self.padding - self.kernel_size) // self.stride + 1
 
     def _windows(self) -> list[slice]:
-        """Return, for each offset in a patch, the slice that takes it from every patch."""
+        """Return a slice for each offset within a patch, which takes it from every patch."""
         k = self.kernel_size
         return [slice(i, i + 1 - k or None, self.stride) for i in range(k)]
 

@@ -13,26 +13,26 @@ from keras_mixers.layers.layer_norm import T2T_VIT_EPSILON, LayerNorm
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
 class TokenPerformer(keras.layers.Layer):
-    """`TokenTransformer` with attention approximated by random features, linear in N.
+    """`TokenTransformer` with attention approximated by random features, at a cost linear in N.
 
     With k, q, v of LN(x) and the features `phi(t) = exp(t w' - |t|^2 / 2) / sqrt(m)`, token t
     attends as `y_t = phi(q_t) (sum_s phi(k_s)' v_s) / (phi(q_t) sum_s phi(k_s)')`; then
-    `y = v + proj(y)` and `y = y + MLP(LN(y))`. The m rows of w are drawn once, orthogonal, and
-    never trained: they belong to the weights.
+    `y = v + proj(y)` and `y = y + MLP(LN(y))`. The m rows of w are orthogonal,
+    drawn once and never trained; they are saved with the weights.
 
-    Always computed in float32 or wider, also under a mixed policy: the exponentials leave the
-    range of half precision, which turned trainings of T2T-ViT to NaN.
+    Always computed in float32 or wider, even under a mixed precision policy: the exponentials
+    exceed the range of half precision, which made T2T-ViT's training end in NaN.
 
-    Input: (B, N, C). Output: (B, N, hidden_dim). A mask (B, N) hides the tokens that are False
-    from all others.
+    Input: (B, N, C). Output: (B, N, hidden_dim). A mask (B, N) hides the tokens for which it is
+    False from all others.
 
     Args:
-        hidden_dim: width of queries, keys, values, MLP and output.
-        kernel_ratio: random features m, as a share of `hidden_dim`.
-        drop_rate: dropout after the projection and after the MLP, from 0 to below 1.
+        hidden_dim: Width of queries, keys, values, MLP and output.
+        kernel_ratio: Number of random features m, as a fraction of `hidden_dim`.
+        drop_rate: Dropout rate after the projection and after the MLP, in [0, 1).
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: If an argument is out of its range.
 
     Example:
 
@@ -62,7 +62,7 @@ class TokenPerformer(keras.layers.Layer):
         self.kqv = self._dense(3 * self.hidden_dim, "kqv")
         self.projection = self._dense(self.hidden_dim, "projection")
         self.mlp_norm = LayerNorm(T2T_VIT_EPSILON, name="mlp_norm", **shared)
-        # Not `MLP`: here dropout follows the second Dense layer alone.
+        # Not `MLP`: here dropout follows only the second Dense layer.
         self.mlp_0 = self._dense(self.hidden_dim, "mlp_0", activation=gelu)
         self.mlp_1 = self._dense(self.hidden_dim, "mlp_1")
         self.dropout = keras.layers.Dropout(self.drop_rate, **shared)
@@ -92,6 +92,7 @@ class TokenPerformer(keras.layers.Layer):
         )
 
     def _phi(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """Return the random features of queries or keys, (B, N, m)."""
         projected = ops.matmul(x, ops.transpose(self.random_features))
         half_norm = ops.sum(x * x, axis=-1, keepdims=True) / 2
         return ops.exp(projected - half_norm) / math.sqrt(self.features)

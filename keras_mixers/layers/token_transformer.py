@@ -11,20 +11,20 @@ from keras_mixers.layers.mlp import MLP
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
 class TokenTransformer(keras.layers.Layer):
-    """Attention with one head that narrows the long tokens of a soft split to `hidden_dim`.
+    """Single-head attention that narrows the long tokens of a soft split to `hidden_dim`.
 
-    The input has another width than the output, so the residual is around the values: with
-    q, k, v of LN(x), `y = v + proj(softmax(q k' / sqrt(C)) v)`, then `y = y + MLP(LN(y))`. The
-    scale is that of the input's C channels, not of the head's.
+    The output has another width than the input, so the residual connection starts at the values:
+    with q, k, v of LN(x), `y = v + proj(softmax(q k' / sqrt(C)) v)`, then `y = y + MLP(LN(y))`.
+    The scale comes from the input's C channels, not from the head's width.
 
-    Input: (B, N, C). Output: (B, N, hidden_dim). A mask (B, N) hides the tokens that are False
-    from all others.
+    Input: (B, N, C). Output: (B, N, hidden_dim). A mask (B, N) hides the tokens for which it is
+    False from all others.
 
     Args:
-        hidden_dim: width of queries, keys, values, MLP and output.
+        hidden_dim: Width of queries, keys, values, MLP and output.
 
     Raises:
-        ValueError: if `hidden_dim` is not a positive integer.
+        ValueError: If `hidden_dim` is not a positive integer.
 
     Example:
 
@@ -69,7 +69,7 @@ class TokenTransformer(keras.layers.Layer):
         query, key, value = ops.split(self.qkv(x), 3, axis=-1)
         if mask is not None:
             mask = ops.cast(mask, "bool")[:, None, None, :]
-        # Keras would scale the N x N products, a larger tensor, and with a scale of float32.
+        # Keras would scale the N x N products, which are larger, and with a float32 factor.
         query = query * inputs.shape[-1] ** -0.5
         one_head = (ops.expand_dims(part, 2) for part in (query, key, value))
         y = ops.dot_product_attention(*one_head, mask=mask, scale=1.0)

@@ -21,21 +21,22 @@ from keras_mixers.layers.reshape import reshape_keeping_batch
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
 class TransformerBlock(keras.layers.Layer):
-    """Self-attention, then an MLP, each normalised before and residual around.
+    """Self-attention and an MLP, each after a LayerNorm and with a residual connection.
 
     `x = x + attention(LN(x))`, then `x = x + MLP(LN(x))`. Queries, keys and values have no bias.
 
-    Input and output: (B, N, C). A mask (B, N) hides the tokens that are False from all others.
+    Input and output: (B, N, C). A mask (B, N) hides the tokens for which it is False from all
+    others.
 
     Args:
-        num_heads: attention heads; they share the C channels evenly.
-        mlp_ratio: width of the MLP, as a multiple of C.
+        num_heads: Number of attention heads, which share the C channels evenly.
+        mlp_ratio: Width of the MLP, as a multiple of C.
         activation: `"gelu"`, `"gelu_tanh"`, a Keras activation's name, or a callable.
-        drop_rate: dropout after the attention and in the MLP, from 0 to below 1.
-        drop_path_rate: probability of dropping a sample's residual branch, from 0 to below 1.
+        drop_rate: Dropout rate after the attention and in the MLP, in [0, 1).
+        drop_path_rate: Probability of dropping a sample's residual branch, in [0, 1).
 
     Raises:
-        ValueError: if an argument is out of its range, or `num_heads` does not divide C.
+        ValueError: If an argument is out of its range, or `num_heads` does not divide C.
 
     Example:
 
@@ -101,7 +102,7 @@ class TransformerBlock(keras.layers.Layer):
         )
         if mask is not None:
             mask = ops.cast(mask, "bool")[:, None, None, :]
-        # Keras would scale the N x N products, a larger tensor, and with a scale of float32.
+        # Keras would scale the N x N products, which are larger, and with a float32 factor.
         query = query * heads[1] ** -0.5
         y = ops.dot_product_attention(query, key, value, mask=mask, scale=1.0)
         return self.projection(reshape_keeping_batch(y, (tokens, channels), like=x))
