@@ -1,4 +1,4 @@
-"""What is known of the published networks, by name. Needs no Keras."""
+"""Facts about the published networks, by name. Importing it does not import Keras."""
 
 import difflib
 import fnmatch
@@ -18,7 +18,7 @@ _VARIANTS = {
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Return the names of the published variants that match a shell pattern, sorted.
+    """Return the sorted names of the published variants that match a shell pattern.
 
     >>> list_models("mixer_b*")
     ['mixer_b16', 'mixer_b32']
@@ -27,31 +27,31 @@ def list_models(pattern: str = "*") -> list[str]:
 
 
 def model_info(name: str) -> Variant:
-    """Return what is known of a published variant.
+    """Return the facts about a published variant.
 
     Raises:
-        ValueError: if there is no variant of that name; the message offers the nearest.
+        ValueError: If there is no variant of that name; the message suggests similar names.
 
     >>> model_info("t2t_vit_14").parameters
     21465806
     """
     if name not in _VARIANTS:
         near = difflib.get_close_matches(str(name), _VARIANTS, n=3)
-        offer = f"did you mean {', '.join(near)}?" if near else "see keras_mixers.list_models()."
-        raise ValueError(f"There is no variant {name!r}; {offer}")
+        advice = f"did you mean {', '.join(near)}?" if near else "see keras_mixers.list_models()."
+        raise ValueError(f"There is no variant {name!r}; {advice}")
     return _VARIANTS[name]
 
 
 def resolve_variant(name: str, weights: str | Path | None) -> Variant:
-    """Return what is known of a published variant, as the network of the given weights was built.
+    """Return the facts about a published variant as it was trained for the given weights.
 
     Args:
-        name: name of a published variant.
-        weights: name of released weights, whose activation, image size, number of classes and
-            preprocessing replace those of the variant; a file or None changes nothing.
+        name: Name of a published variant.
+        weights: Name of released weights, whose activation, image size, number of classes and
+            preprocessing replace the variant's own; with a file or None, nothing is replaced.
 
     Raises:
-        ValueError: if there is no variant, or none of its released weights, of that name.
+        ValueError: If there is no such variant, or no such weights of it.
 
     >>> resolve_variant("mixer_b16", "imagenet21k").classes
     21843

@@ -1,6 +1,6 @@
-"""Size and sha256 of released files, by file name: what a download is compared with.
+"""Sizes and checksums of released files, by file name, with which downloads are compared.
 
-A file without a row is checked by its container alone. The row of a file at hand:
+A file without a row is only checked to be whole. To write the row of a file that you have:
 `path.name: Checksum(path.stat().st_size, pooch.file_hash(path))`.
 """
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Checksum(NamedTuple):
-    """Size in bytes, and sha256 in hexadecimal digits."""
+    """Size in bytes and sha256 in hexadecimal digits."""
 
     size: int
     sha256: str

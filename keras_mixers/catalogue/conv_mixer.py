@@ -31,7 +31,7 @@ def _conv_mixer(
     top1_source: str,
     cifar: bool = False,
 ) -> Variant:
-    """A row of the tables; `size` is hidden_dim, depth, patch and kernel size, activation."""
+    """Make a variant; `size` is (hidden_dim, depth, patch_size, kernel_size, activation)."""
     hidden_dim, depth, patch_size, kernel_size, activation = size
     return Variant(
         name=name,
@@ -44,7 +44,7 @@ def _conv_mixer(
             "activation": activation,
         },
         parameters=parameters,
-        # Running mean and variance of 2 * depth + 1 normalisations.
+        # Moving mean and variance of 2 * depth + 1 batch normalisations.
         fixed_parameters=2 * hidden_dim * (2 * depth + 1),
         multiply_adds=multiply_adds,
         top1=top1,
@@ -121,19 +121,20 @@ CONV_MIXER_VARIANTS = (
 )
 
 
-# The released files. The authors trained 768/32 with ReLU and the others with GELU, as the variants
-# say. Each network was released in two containers.
+# The released files. The authors trained 768/32 with ReLU and the others with GELU, as the
+# variants' arguments say. Each network was released in two formats.
 
 _BY_AUTHORS = "ConvMixer authors' README"
 _BY_MMPRETRAIN = "mmpretrain's table of the authors' weights"
 
 
-def _both(
+def _two_formats(
     variant: str, authors: tuple[str, float, str], timm: tuple[str, float]
 ) -> tuple[Source, Source]:
-    """timm's container, which is read without torch, and the authors', of the same weights.
+    """Make the sources of timm's file, which is read without torch, and of the authors' file.
 
-    `authors` is file, accuracy and where it was published; `timm` is repository and accuracy.
+    Both hold the same weights. `authors` is (file, accuracy, where that was published); `timm` is
+    (repository, accuracy).
     """
     repository, timm_top1 = timm
     file, top1, top1_source = authors
@@ -161,17 +162,17 @@ def _both(
 
 
 CONV_MIXER_SOURCES = (
-    *_both(
+    *_two_formats(
         "convmixer_1536_20",
         authors=("convmixer_1536_20_ks9_p7.pth.tar", 81.37, _BY_AUTHORS),
         timm=("convmixer_1536_20.in1k", 81.382),
     ),
-    *_both(
+    *_two_formats(
         "convmixer_768_32",
         authors=("convmixer_768_32_ks7_p7_relu.pth.tar", 80.16, _BY_MMPRETRAIN),
         timm=("convmixer_768_32.in1k", 80.158),
     ),
-    *_both(
+    *_two_formats(
         "convmixer_1024_20_p14",
         authors=("convmixer_1024_20_ks9_p14.pth.tar", 76.94, _BY_MMPRETRAIN),
         timm=("convmixer_1024_20_ks9_p14.in1k", 76.944),

@@ -1,4 +1,4 @@
-"""The MLP-Mixers of the paper, the S/8 that was released later, and the released files."""
+"""The MLP-Mixers of the paper, the S/8 released later, and the released files."""
 
 from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.catalogue.source import Source, hub_address
@@ -18,7 +18,7 @@ def _mixer(
     top1: float | None,
     top1_source: str,
 ) -> Variant:
-    """A row of the table; `size` is hidden_dim, depth, patch size."""
+    """Make a variant; `size` is (hidden_dim, depth, patch_size)."""
     hidden_dim, depth, patch_size = size
     return Variant(
         name=name,
@@ -55,7 +55,8 @@ MLP_MIXER_VARIANTS = (
 
 
 # The released files: Google's own, and timm's. Google trained with the tanh form of GELU. timm runs
-# the same weights with the exact form, which its accuracies are of: its files keep the variant's.
+# the same weights with the exact form, and measured its accuracies with it: the sources of its
+# files keep the variant's activation.
 
 _MIIL = Preprocessing((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), crop=0.875, interpolation="bilinear")
 
@@ -72,7 +73,7 @@ _DATASETS = {1000: "ImageNet-1k", 21_843: "ImageNet-21k", 11_221: "ImageNet-21k-
 def _google(
     variant: str, name: str, folder: str, top1: float | None = None, top1_source: str = _NO_HEAD
 ) -> Source:
-    """A file of Google's; the same file names stand in each of its folders."""
+    """Make the source of a file of Google's, whose folders use the same file names."""
     size = variant.removeprefix("mixer_")
     file = f"Mixer-{size[0].upper()}_{size[1:]}.npz"
     classes = 21_843 if folder == "imagenet21k" else 1000
@@ -99,7 +100,7 @@ def _timm(
     top1: float | None = None,
     preprocessing: Preprocessing = PREPROCESSING,
 ) -> Source:
-    """A file of timm's, in a repository of its own."""
+    """Make the source of a file of timm's, each of which has its own repository."""
     return Source(
         variant=variant,
         name=name,
@@ -126,7 +127,7 @@ MLP_MIXER_SOURCES = (
     _google("mixer_s16", "imagenet-gsam", "gsam", None, _NO_GSAM),
     _google("mixer_s32", "imagenet-gsam", "gsam", None, _NO_GSAM),
     _google("mixer_s8", "imagenet-gsam", "gsam", None, _NO_GSAM),
-    # timm's names say fine-tuned from ImageNet-21k; Google trained both on ImageNet-1k alone.
+    # timm's names say "fine-tuned from ImageNet-21k", but Google trained both only on ImageNet-1k.
     _timm("mixer_b16", "imagenet-timm", "mixer_b16_224.goog_in21k_ft_in1k", 1000, 76.616),
     _timm("mixer_l16", "imagenet-timm", "mixer_l16_224.goog_in21k_ft_in1k", 1000, 72.084),
     _timm("mixer_b16", "imagenet21k-timm", "mixer_b16_224.goog_in21k", 21_843),

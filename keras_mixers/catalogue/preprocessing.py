@@ -1,4 +1,4 @@
-"""How images become the input of a network at evaluation, as data."""
+"""The preprocessing of images for evaluation, as data."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,13 +8,13 @@ Interpolation = Literal["bicubic", "bilinear"]
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How images become the input of a network at evaluation.
+    """How images are turned into the input of a network for evaluation.
 
     Attributes:
-        mean: per channel, of pixels in [0, 1].
-        std: per channel, of pixels in [0, 1].
-        crop: side of the central crop, as a share of the resized image's shorter side.
-        interpolation: filter of the resize.
+        mean: Mean of each channel, for pixels in [0, 1].
+        std: Standard deviation of each channel, for pixels in [0, 1].
+        crop: Side of the central crop, as a fraction of the resized image's shorter side.
+        interpolation: Filter used for resizing.
     """
 
     mean: tuple[float, float, float]

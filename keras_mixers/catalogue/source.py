@@ -1,4 +1,4 @@
-"""What is known of a released file, as data."""
+"""Facts about a released file of weights."""
 
 from dataclasses import dataclass
 
@@ -7,23 +7,23 @@ from keras_mixers.catalogue.preprocessing import Preprocessing
 
 @dataclass(frozen=True)
 class Source:
-    """One released file.
+    """A released file of weights.
 
     Attributes:
-        variant: the variant that it fits.
-        name: what `weights=` calls it.
-        url: its address.
-        file: its name in the cache, in a mirror, and in a local folder.
-        dataset: what it was last trained on.
-        classes: of its head.
-        licence: of the weights, as SPDX names it.
-        top1: accuracy in percent as published, on the dataset's evaluation images; None: none was.
-        top1_source: where `top1` was published, or why it is None.
-        preprocessing: what its images went through at evaluation.
-        activation: of the network that was trained, where it is not the variant's; else None.
-        image_size: height and width that it was trained at, in pixels.
-        size: of the file, in bytes; None: not known.
-        sha256: of the file, in hexadecimal digits; None: not known.
+        variant: Name of the variant that it fits.
+        name: Name to pass as `weights`.
+        url: Address of the file.
+        file: Name of the file in the cache, on a mirror, and in a local folder.
+        dataset: The dataset that it was last trained on.
+        classes: Number of classes of its head.
+        licence: SPDX identifier of the licence of the weights.
+        top1: Published accuracy in percent on the dataset's evaluation images, or None.
+        top1_source: Where `top1` was published, or why it is None.
+        preprocessing: Preprocessing of the images in its evaluation.
+        activation: Activation that it was trained with, or None if that is the variant's.
+        image_size: Height and width of the images that it was trained on, in pixels.
+        size: Size of the file in bytes, or None if unknown.
+        sha256: Checksum of the file in hexadecimal digits, or None if unknown.
     """
 
     variant: str
@@ -43,7 +43,7 @@ class Source:
 
 
 def hub_address(repository: str) -> str:
-    """Return the address of the weights in a repository of the Hugging Face Hub.
+    """Return the address of the weights in a repository on the Hugging Face Hub.
 
     >>> hub_address("timm/convmixer_768_32.in1k")
     'https://huggingface.co/timm/convmixer_768_32.in1k/resolve/main/model.safetensors'

@@ -15,11 +15,13 @@ from keras_mixers.catalogue.t2t_vit import T2T_VIT_SOURCES
 def _with_checksums(
     sources: Iterable[Source], checksums: Mapping[str, Checksum]
 ) -> tuple[Source, ...]:
-    """Return the rows with what is known of each file's content."""
+    """Return the sources with the size and checksum of each file, where they are known."""
     rows = tuple(sources)
-    strangers = set(checksums) - {source.file for source in rows}
-    if strangers:
-        raise ValueError(f"checksums.py has rows of no released file: {sorted(strangers)}.")
+    unknown = set(checksums) - {source.file for source in rows}
+    if unknown:
+        raise ValueError(
+            f"checksums.py has rows for files that are not released: {sorted(unknown)}."
+        )
     return tuple(
         replace(source, **checksums[source.file]._asdict()) if source.file in checksums else source
         for source in rows
@@ -30,7 +32,7 @@ SOURCES = _with_checksums((*CONV_MIXER_SOURCES, *MLP_MIXER_SOURCES, *T2T_VIT_SOU
 
 
 def sources_of(variant: str) -> tuple[Source, ...]:
-    """Return the released files of a variant; none, if there are none.
+    """Return the released files of a variant, which may be none.
 
     >>> [source.name for source in sources_of("convmixer_768_32")]
     ['imagenet', 'imagenet-authors']
@@ -48,14 +50,14 @@ def is_weights_name(weights: str | Path | None) -> bool:
 
 
 def find_source(variant: str, name: str) -> Source:
-    """Return the released file of a variant that `weights=` calls `name`.
+    """Return the released file of a variant by the name of its weights.
 
     Args:
-        variant: name of a published variant.
-        name: such as "imagenet".
+        variant: Name of a published variant.
+        name: Name of the weights, such as "imagenet".
 
     Raises:
-        ValueError: if there is none; the message says which there are.
+        ValueError: If there is no such file; the message lists those that exist.
 
     >>> find_source("mixer_b16", "imagenet21k").classes
     21843
@@ -64,10 +66,10 @@ def find_source(variant: str, name: str) -> Source:
     if not released:
         others = sorted({source.variant for source in SOURCES})
         raise ValueError(
-            f"No weights of {variant!r} were released; there are some of {', '.join(others)}."
+            f"No weights of {variant!r} were released; there are weights of {', '.join(others)}."
         )
     if name not in released:
         raise ValueError(
-            f"There are no weights {name!r} of {variant!r}; there are {', '.join(released)}."
+            f"There are no weights {name!r} of {variant!r}; choose from {', '.join(released)}."
         )
     return released[name]

@@ -20,10 +20,10 @@ def _t2t_vit(
     top1: float,
     top1_source: str = _README,
 ) -> Variant:
-    """A row of the table.
+    """Make a variant.
 
-    `size` is hidden_dim, depth, heads, mlp_ratio, token mixer; `parameters` the trainable and the
-    fixed ones (position table and random features).
+    `size` is (hidden_dim, depth, num_heads, mlp_ratio, token_mixer). `parameters` is the number of
+    trainable and of fixed parameters (position table and random features).
     """
     hidden_dim, depth, num_heads, mlp_ratio, token_mixer = size
     return Variant(
@@ -67,10 +67,10 @@ T2T_VIT_VARIANTS = (
 )
 
 
-# The released files. All of them scale attention by head_dim**-0.5: no released file has the
-# `qk_scale` that the authors' code sets with `pretrained=True`.
+# The released files. All of them scale attention by head_dim**-0.5; none uses the `qk_scale`
+# that the authors' code sets with `pretrained=True`.
 
-# The authors' transfer normalises with a std of its own, and resizes 32 x 32 pixels without a crop.
+# The authors' transfer code uses its own std, and resizes the 32 x 32 pixels without cropping.
 _CIFAR = Preprocessing(
     (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010), crop=1.0, interpolation="bilinear"
 )
@@ -79,7 +79,7 @@ _CIFAR = Preprocessing(
 def _imagenet(
     variant: str, file: str, top1: float, name: str = "imagenet", image_size: int = 224
 ) -> Source:
-    """A network that was trained on ImageNet-1k."""
+    """Make the source of a network that was trained on ImageNet-1k."""
     return Source(
         variant=variant,
         name=name,
@@ -96,7 +96,7 @@ def _imagenet(
 
 
 def _cifar(variant: str, classes: int, file: str, top1: float) -> Source:
-    """A network that was transferred to CIFAR, enlarged to 224 pixels."""
+    """Make the source of a network that was fine-tuned on CIFAR, enlarged to 224 pixels."""
     return replace(
         _imagenet(variant, file, top1, name=f"cifar{classes}"),
         dataset=f"CIFAR-{classes}",

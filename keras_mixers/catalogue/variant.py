@@ -1,4 +1,4 @@
-"""What is known of a published network, as data."""
+"""Facts about a published network."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,23 +12,25 @@ Argument = int | float | str
 
 @dataclass(frozen=True)
 class Variant:
-    """One row of a table of published networks.
+    """A published network.
 
     Attributes:
-        name: what `create_model` calls it.
-        family: "ConvMixer", "MLPMixer" or "T2TViT", the function that builds it.
-        arguments: that function's arguments.
-        parameters: trainable parameters, exact.
-        fixed_parameters: parameters that no optimiser moves (running statistics, position table,
-            random features), exact.
-        multiply_adds: 1e9 multiply-adds of convolutions, Dense layers and attention, one image.
-        top1: accuracy in percent as published, on ImageNet-1k unless `top1_source` says other.
-        top1_source: where `top1` was published, and of which training.
-        preprocessing: of the published evaluation.
-        paper: address of the paper.
+        name: Name to pass to `create_model`.
+        family: The function that builds it: "ConvMixer", "MLPMixer" or "T2TViT".
+        arguments: Arguments of that function.
+        parameters: Exact number of trainable parameters.
+        fixed_parameters: Exact number of parameters that no optimiser updates (running
+            statistics, position table, random features).
+        multiply_adds: Multiply-adds of convolutions, Dense layers and attention for one image, in
+            billions.
+        top1: Published accuracy in percent, on ImageNet-1k unless `top1_source` says otherwise.
+        top1_source: Where `top1` was published, and what the network was trained on; or why `top1`
+            is None.
+        preprocessing: Preprocessing of the images in the published evaluation.
+        paper: Address of the paper.
         input_shape: (H, W, C) of the published network.
-        classes: of the published network.
-        weights: the released files that fit: address, licence, accuracy, preprocessing of each.
+        classes: Number of classes of the published network.
+        weights: The released files that fit, with their addresses, licences and accuracies.
     """
 
     name: str

@@ -173,10 +173,10 @@ def test_t2t_vit_files_are_named_after_depth_and_accuracy(source: Source) -> Non
 def test_unknown_names_offer_the_known() -> None:
     with pytest.raises(ValueError, match="no weights 'imagenet' of 'mixer_b32'") as error:
         find_source("mixer_b32", "imagenet")
-    assert str(error.value).endswith("there are imagenet-sam, imagenet-gsam.")
+    assert str(error.value).endswith("choose from imagenet-sam, imagenet-gsam.")
     with pytest.raises(ValueError, match="No weights of 'mixer_h14' were released") as error:
         find_source("mixer_h14", "imagenet")
-    assert str(error.value).endswith(f"there are some of {', '.join(sorted(NAMES))}.")
+    assert str(error.value).endswith(f"there are weights of {', '.join(sorted(NAMES))}.")
     assert sources_of("mixer_h14") == ()
 
 
@@ -187,7 +187,7 @@ def test_checksums_join_the_rows() -> None:
         replace(row, size=7, sha256="0" * 64),
         other,
     )
-    with pytest.raises(ValueError, match=r"rows of no released file: .'none.npz'"):
+    with pytest.raises(ValueError, match=r"rows for files that are not released: .'none.npz'"):
         _with_checksums([row], {"none.npz": checksum})
 
 

@@ -192,7 +192,7 @@ def test_the_second_head_of_token_labeling_is_left_out(tmp_path: Path) -> None:
 
 
 def test_names_that_do_not_fit() -> None:
-    with pytest.raises(ValueError, match="no weights 'imagenet22k' of 'mixer_b16'; there are im"):
+    with pytest.raises(ValueError, match="no weights 'imagenet22k' of 'mixer_b16'; choose from im"):
         km.create_model("mixer_b16", weights="imagenet22k")
     with pytest.raises(ValueError, match="No weights of 'mixer_h14' were released; there are"):
         km.create_model("mixer_h14", weights="imagenet")
