@@ -1,6 +1,13 @@
-"""What all tests share: the same seed, Keras's settings put back, README's examples as tests."""
+"""What all tests share: the same seed, Keras's settings put back, README's examples as tests.
 
+What the tests, and the processes that they start, write into the temporary folder lies in a folder
+of this session that goes when it ends: tensorflow-datasets, for one, does not remove its own. To
+keep what a test wrote in `tmp_path`: `pytest --basetemp FOLDER`.
+"""
+
+import atexit
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +17,22 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
+from tests.helpers.bfloat16 import crashes_in_bfloat16
+
 ROOT = Path(__file__).parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return  # A worker of pytest-xdist uses the folder of the process that started it.
+    folder = tempfile.mkdtemp(prefix="keras-mixers-tests-")
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("bfloat16") and crashes_in_bfloat16():
+        pytest.skip("oneDNN may not use this machine's AVX-512, and TensorFlow does not know it")
 
 
 def _enter(namespace: dict) -> None:
