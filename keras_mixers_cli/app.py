@@ -1,4 +1,4 @@
-"""The `keras-mixers` command. Nothing heavy is imported before a command needs it."""
+"""The `keras-mixers` command. Keras and TensorFlow are imported only by commands that use them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +23,7 @@ app = typer.Typer(
     help="ConvMixer, MLP-Mixer and T2T-ViT for Keras 3.",
     no_args_is_help=True,
     add_completion=False,
-    # Plain text: boxes and colours would break an error over lines, and load rich for --help.
+    # Plain text: boxes would break an error into several lines, and --help would have to load rich.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -32,7 +32,7 @@ app.command()(info)
 app.command()(predict)
 app.command()(weights)
 app.command()(convert)
-# What follows the recipe is for the recipe's own command line, --help too.
+# All that follows the recipe, --help included, is parsed by the recipe's own command line.
 app.command(
     context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True},
 )(train)

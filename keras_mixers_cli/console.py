@@ -1,4 +1,4 @@
-"""What the parts of the command share: quiet start, errors of one line, tables."""
+"""Helpers that all commands share: a quiet start, one-line errors, tables."""
 
 import contextlib
 import os
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class UsageError(ValueError):
-    """The command was asked for something that does not exist."""
+    """The command line names something that doesn't exist."""
 
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn expected errors into one line and an exit status."""
+    """Print expected errors as one line, and exit with a status other than 0."""
     try:
         yield
     except BrokenPipeError:  # `| head`; typer ends quietly.
@@ -34,7 +34,7 @@ def one_line_errors() -> Iterator[None]:
 
 @contextlib.contextmanager
 def packages_of(extra: str) -> Iterator[None]:
-    """Turn a missing package into an error that says which extra of keras-mixers brings it."""
+    """Report a missing package together with the extra of keras-mixers that installs it."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -46,7 +46,7 @@ def packages_of(extra: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def plain_warnings() -> Iterator[None]:
-    """Print this project's warnings as a line each, without a place in the code."""
+    """Print this project's warnings as one line each, without their place in the code."""
 
     def show(
         message: Warning | str,
@@ -67,9 +67,9 @@ def plain_warnings() -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet_start() -> Iterator[None]:
-    """Hide what TensorFlow prints as it is loaded, before it reads its own log level.
+    """Hide what TensorFlow prints while it is loaded, before it reads its own log level.
 
-    Who sets TF_CPP_MIN_LOG_LEVEL sees all of it.
+    Set TF_CPP_MIN_LOG_LEVEL to see all of it.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ or "tensorflow" in sys.modules:
         yield
@@ -86,7 +86,7 @@ def quiet_start() -> Iterator[None]:
 
 
 def report(error: Exception) -> None:
-    """Print an error as one line; Keras's own can be the length of a model."""
+    """Print an error as one line, cut short: Keras may print a whole model in an error."""
     message = str(error)
     if isinstance(error, OSError) and error.strerror and error.filename:
         message = f"{error.filename}: {error.strerror}."
@@ -95,7 +95,7 @@ def report(error: Exception) -> None:
 
 
 def percent(share: float | None) -> str:
-    """Return a percentage as text, "-" where there is none."""
+    """Return a percentage as text, or "-" if there is none."""
     return "-" if share is None else f"{share:.2f} %"
 
 
@@ -105,7 +105,7 @@ def times(sizes: Iterable[int]) -> str:
 
 
 def print_table(table: "Table") -> None:
-    """Print a table as wide as the terminal, or as wide as it is, where there is none."""
+    """Print a table that fits the terminal, or in its full width if there is no terminal."""
     from rich import box
     from rich.console import Console
 

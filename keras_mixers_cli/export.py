@@ -20,30 +20,31 @@ if TYPE_CHECKING:
     from hub_export.exportable_model import ExportableModel
     from hub_export.verification.verify import Verification
 
-export = typer.Typer(help="Write a model in another format.", no_args_is_help=True)
+export = typer.Typer(help="Export a model to another format.", no_args_is_help=True)
 
 _Model = Annotated[
-    str, typer.Argument(help="A .keras file, a run's folder, or a variant with --weights.")
+    str, typer.Argument(help="A .keras file, a run's folder, or a variant's name with --weights.")
 ]
 _Weights = Annotated[
-    str | None, typer.Option(help="Of a variant: name of released weights, or a file of them.")
+    str | None, typer.Option(help="Weights of a variant: the name of released ones, or a file.")
 ]
 _Data = Annotated[
     Path | None,
-    typer.Option(help="Folder of images to compare on. [default: two photographs]"),
+    typer.Option(help="Folder of images to compare on. [default: parts of two photographs]"),
 ]
 
 _Labels = Annotated[
-    Path | None, typer.Option(help="Class names, one a line. [default: the model's own]")
+    Path | None, typer.Option(help="File of class names, one per line. [default: the model's own]")
 ]
 _Licence = Annotated[
-    str | None, typer.Option(help="Of the weights, as SPDX names it, such as Apache-2.0.")
+    str | None,
+    typer.Option(help="Licence of the weights as an SPDX identifier, such as Apache-2.0."),
 ]
 _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export at OUT.")]
 
 
 class Quantize(StrEnum):
-    """What the numbers of a TFLite file are."""
+    """The number format of a TFLite file."""
 
     none = "none"
     float16 = "float16"
@@ -53,14 +54,14 @@ class Quantize(StrEnum):
 
 
 class InputType(StrEnum):
-    """What a TFLite file takes."""
+    """The type of the images that a TFLite file takes."""
 
     float32 = "float32"
     uint8 = "uint8"
 
 
 class Output(StrEnum):
-    """What a TFLite file of a classifier gives."""
+    """What a TFLite file of a classifier returns."""
 
     logits = "logits"
     probabilities = "probabilities"
@@ -76,10 +77,12 @@ def hub(
     labels: _Labels = None,
     licence: _Licence = None,
     data: _Data = None,
-    tar: Annotated[bool, typer.Option("--tar", help="Also a .tar.gz and its sha256 each.")] = False,
+    tar: Annotated[
+        bool, typer.Option("--tar", help="Also write a .tar.gz of each, with its SHA-256.")
+    ] = False,
     overwrite: _Overwrite = False,
 ) -> None:
-    """Write SavedModels for TensorFlow Hub and Kaggle Models: a classifier and its features.
+    """Export SavedModels for TensorFlow Hub and Kaggle Models: a classifier and its features.
 
     Each is loaded in a new process and compared with the model before OUT appears.
     """
@@ -87,7 +90,9 @@ def hub(
         from hub_export.publish.hub import export_hub
         from hub_export.publish.kaggle import MODEL_METADATA_FILE
         from keras_mixers.atomic_files import check_writable
-    check_writable(out, overwrite, MODEL_METADATA_FILE)  # Before the model takes its time to load.
+    check_writable(
+        out, overwrite, MODEL_METADATA_FILE
+    )  # Before the model is loaded, which takes time.
     origin = _origin(model, weights, labels, licence)
     checks = export_hub(origin.model, out, origin.labels, origin.facts, tar, data, overwrite)
     for handle, verification in checks.items():
@@ -100,30 +105,32 @@ def hub(
 def tflite(
     model: _Model,
     out: Annotated[Path, typer.Argument(help="The .tflite file to write.")],
-    quantize: Annotated[
-        Quantize, typer.Option(help="What the numbers of the file are.")
-    ] = Quantize.none,
+    quantize: Annotated[Quantize, typer.Option(help="Number format of the file.")] = Quantize.none,
     representative_data: Annotated[
         str | None,
-        typer.Option(help="For int8 and int16x8: a folder of images, tfds:NAME, npz:PATH, digits."),
+        typer.Option(help="Images for int8 and int16x8: a folder, tfds:NAME, npz:PATH or digits."),
     ] = None,
     batch: Annotated[
-        int, typer.Option(min=0, help="Images at a time; 0: any number, at the cost of time.")
+        int, typer.Option(min=0, help="Images per call; 0 for any number, which is slower.")
     ] = 1,
     size: Annotated[
-        int | None, typer.Option(min=1, help="Side of the images, for a model that takes any.")
+        int | None,
+        typer.Option(min=1, help="Height and width of the images, if the model takes any."),
     ] = None,
     input_type: Annotated[
-        InputType | None, typer.Option(help="[default: uint8 for int8, else float32]")
+        InputType | None,
+        typer.Option(help="Type of the images. [default: uint8 for int8, else float32]"),
     ] = None,
-    output: Annotated[Output | None, typer.Option(help="[default: as the model has it]")] = None,
+    output: Annotated[
+        Output | None, typer.Option(help="What it returns. [default: the model's own output]")
+    ] = None,
     weights: _Weights = None,
     labels: _Labels = None,
     licence: _Licence = None,
     data: _Data = None,
     overwrite: _Overwrite = False,
 ) -> None:
-    """Write a TFLite file for phones and other small machines."""
+    """Export a TFLite file for phones and other small devices."""
     with quiet_start():
         from hub_export.tflite.export import export_tflite
         from keras_mixers.atomic_files import check_writable
@@ -159,7 +166,7 @@ def onnx(
     data: _Data = None,
     overwrite: _Overwrite = False,
 ) -> None:
-    """Write an ONNX file, compared with onnxruntime."""
+    """Export an ONNX file, run it with onnxruntime and compare it with the model."""
     with quiet_start():
         from hub_export.onnx import export_onnx
         from keras_mixers.atomic_files import check_writable
@@ -172,12 +179,12 @@ def onnx(
 @packages_of("openvino")
 def openvino(
     model: _Model,
-    out: Annotated[Path, typer.Argument(help="The folder to write: model.xml and model.bin.")],
+    out: Annotated[Path, typer.Argument(help="The folder to write, with model.xml and model.bin.")],
     weights: _Weights = None,
     data: _Data = None,
     overwrite: _Overwrite = False,
 ) -> None:
-    """Write a folder for OpenVINO, compared with it."""
+    """Export a folder for OpenVINO, run it there and compare it with the model."""
     with quiet_start():
         from hub_export.openvino import export_openvino
     _print(out, export_openvino(_origin(model, weights).model, out, overwrite, data))
@@ -187,9 +194,9 @@ def openvino(
 @packages_of("export")
 def verify(
     export: Annotated[
-        Path, typer.Argument(help="What `export` wrote: a folder, .tar.gz, .tflite or .onnx file.")
+        Path, typer.Argument(help="An export: a folder, .tar.gz, .tflite or .onnx file.")
     ],
-    against: Annotated[str, typer.Option(help="The model that it was made of, as for `export`.")],
+    against: Annotated[str, typer.Option(help="The exported model, as given to `export`.")],
     weights: _Weights = None,
     data: _Data = None,
 ) -> None:
@@ -223,10 +230,11 @@ def _origin(
 
 
 def _print(path: Path, verification: "Verification") -> None:
-    """Print what was compared; differences are shares of the model's largest number."""
+    """Print each comparison; differences are relative to the largest number of the output."""
     from rich.table import Table
 
-    table = Table(f"{path}, {verification.images} images")
+    images = verification.images
+    table = Table(f"{path}, {images} image{'s' * (images != 1)}")
     for heading in ("difference", "allowed", "same class", ""):
         table.add_column(heading, justify="right")
     for check in verification.checks:
@@ -243,7 +251,7 @@ def _print(path: Path, verification: "Verification") -> None:
 def _representative_images(
     data: str | None, origin: "ExportableModel", input_shape: tuple[int, int, int] | None
 ) -> "np.ndarray | str | None":
-    """Return what calibrates integers: a folder as it is, or images drawn from a data set."""
+    """Return the images that calibrate integers: a folder as it is, or drawn from a data set."""
     if data is None or Path(data).is_dir():
         return data
     with packages_of("train"):

@@ -21,7 +21,7 @@ from keras_mixers_cli.console import (
 
 @one_line_errors()
 def list_variants(
-    pattern: Annotated[str, typer.Argument(help="Names, as a shell matches them: 'mixer*'.")] = "*",
+    pattern: Annotated[str, typer.Argument(help="Pattern of names, such as 'mixer*'.")] = "*",
 ) -> None:
     """List the published variants."""
     from rich.table import Table
@@ -46,8 +46,8 @@ def list_variants(
 
 
 @one_line_errors()
-def info(name: Annotated[str, typer.Argument(help="A variant; see `list`.")]) -> None:
-    """Show what is known of a published variant."""
+def info(name: Annotated[str, typer.Argument(help="A variant's name; see `list`.")]) -> None:
+    """Show the details of a published variant."""
     from rich.table import Table
 
     from keras_mixers.catalogue import model_info
@@ -56,7 +56,8 @@ def info(name: Annotated[str, typer.Argument(help="A variant; see `list`.")]) ->
         variant = model_info(name)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    how, size = variant.preprocessing, variant.input_shape[:2]
+    preprocessing, size = variant.preprocessing, variant.input_shape[:2]
+    resized = times(int(side / preprocessing.crop) for side in size)
     rows = {
         "family": variant.family,
         "arguments": ", ".join(f"{key}={value!r}" for key, value in variant.arguments.items()),
@@ -64,13 +65,13 @@ def info(name: Annotated[str, typer.Argument(help="A variant; see `list`.")]) ->
         "fixed parameters": f"{variant.fixed_parameters:,}",
         "multiply-adds": f"{variant.multiply_adds:.4f} G",
         "top-1": percent(variant.top1),
-        "top-1 published": variant.top1_source,
+        "top-1 source": variant.top1_source,
         "input": times(variant.input_shape),
         "classes": str(variant.classes),
-        "resize": f"to {times(int(side / how.crop) for side in size)}, {how.interpolation}; the "
-        f"central {times(size)} of it",
-        "mean": ", ".join(map(str, how.mean)),
-        "standard deviation": ", ".join(map(str, how.std)),
+        "resize": f"{resized}, {preprocessing.interpolation}",
+        "centre crop": times(size),
+        "mean": ", ".join(map(str, preprocessing.mean)),
+        "standard deviation": ", ".join(map(str, preprocessing.std)),
         "paper": variant.paper,
     }
     table = Table("name", variant.name)
@@ -81,24 +82,28 @@ def info(name: Annotated[str, typer.Argument(help="A variant; see `list`.")]) ->
 
 @one_line_errors()
 def predict(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="JPEG, PNG, ...")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE", help="Image files: JPEG, PNG, ...")
+    ],
     model: Annotated[
         Path,
-        typer.Option(help="A .keras file, or a folder that holds model.keras and labels.txt."),
+        typer.Option(help="A .keras file, or a folder with model.keras and labels.txt."),
     ],
     labels: Annotated[
         Path | None,
-        typer.Option(help="Class names, one a line. [default: labels.txt beside the model]"),
+        typer.Option(help="File of class names. [default: labels.txt beside the model]"),
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many classes to show.")] = 5,
+    top: Annotated[int, typer.Option(min=1, help="Number of classes to show.")] = 5,
     size: Annotated[
         int | None,
-        typer.Option(min=1, help="Side of the images, for a model that takes any. [default: 224]"),
+        typer.Option(
+            min=1, help="Height and width of the images, if the model takes any. [default: 224]"
+        ),
     ] = None,
 ) -> None:
-    """Name the likeliest classes of images.
+    """Print the most likely classes of each image.
 
-    An image that can't be read is reported, and the others are done.
+    Images that can't be read are reported and skipped.
     """
     with quiet_start():
         from keras_mixers import inference as classifier

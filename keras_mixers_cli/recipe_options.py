@@ -21,18 +21,18 @@ _FRAME = re.compile(r"[│╭╮╰╯─]+")
 
 @dataclass(frozen=True)
 class Command:
-    """Train a recipe; every field of it is an option.
+    """Train a recipe; each of its fields is an option.
 
-    Fields that no option reaches, such as another kind of schedule, are set in a file: print this
-    recipe with --show, edit it, and give the file instead of the recipe's name.
+    Changes that no option can make, such as another kind of schedule, are made in a file: print the
+    recipe with --show, edit it, and pass the file instead of the recipe's name.
 
     Attributes:
-        recipe: what to train.
+        recipe: the recipe to train.
         run: folder for the run. [default: runs/NAME]
-        data_dir: folder of tensorflow-datasets; None: its usual one.
-        quiet: no progress bar, a line for each epoch alone.
-        devices: which share each batch.
-        show: print the recipe as JSON, and do not train.
+        data_dir: folder of tensorflow-datasets; None: its own default.
+        quiet: print one line per epoch and nothing else.
+        devices: devices that share each batch.
+        show: print the recipe as JSON instead of training it.
     """
 
     recipe: Annotated[Recipe, tyro.conf.arg(name="")]
@@ -49,16 +49,17 @@ class Command:
 
 
 def parse(name: str, arguments: Sequence[str] = ()) -> Command:
-    """Return what a command line asks for.
+    """Parse a recipe's command line.
 
     `--help` prints all options and raises SystemExit.
 
     Args:
-        name: of a recipe, or the path of a `.json` file with one, such as a run's `recipe.json`.
-        arguments: what follows, such as `["--epochs", "3", "--optimizer.weight-decay", "0.1"]`.
+        name: a recipe's name, or a `.json` file with a recipe, such as a run's `recipe.json`.
+        arguments: its options, such as `["--epochs", "3", "--optimizer.weight-decay", "0.1"]`.
 
     Raises:
-        RecipeError: if there is no such recipe, option or value; one line, with near names.
+        RecipeError: if there is no such recipe, option or value. The message is one line and
+            suggests similar names.
 
     >>> parse("convmixer_digits", ["--epochs", "3", "--schedule.peak", "0.1"]).recipe.epochs
     3
@@ -84,23 +85,23 @@ def load_recipe(name: str) -> Recipe:
     """Return a recipe by its name or from a `.json` file.
 
     Raises:
-        RecipeError: if there is none, or the file holds none.
+        RecipeError: if there is no such recipe, or the file doesn't hold one.
     """
     if not name.endswith(".json") or name in RECIPES:
         return find_recipe(name)
     try:
         return Recipe.from_json(Path(name).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RecipeError(f"There is no file {name!r} with a recipe.") from None
+        raise RecipeError(f"There is no recipe file {name!r}.") from None
     except (UnicodeDecodeError, OSError) as error:
         raise RecipeError(f"{name} can't be read ({error}).") from None
 
 
 def _one_line(framed: str) -> str:
-    """Return what stands in the frame of an error, without its title and the help."""
+    """Return the text of a framed error without its title and the help that follows."""
     lines = [_FRAME.sub("", line).strip() for line in framed.splitlines()[1:]]
     text = re.split(" (?:For full|Argument) helptext", " ".join(filter(None, lines)))[0]
-    # Of the options that were meant, the names are enough.
+    # tyro describes similar options in full; their names are enough.
     said, meant, options = text.partition(" Perhaps you meant:")
     names = re.findall(r"(?<!\S)--[\w.-]+", options)
     return f"{said}; did you mean {' or '.join(names)}?" if meant and names else text

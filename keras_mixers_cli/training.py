@@ -21,19 +21,25 @@ if TYPE_CHECKING:
     from training.evaluation.evaluate import Evaluation
 
 _Trained = Annotated[
-    Path, typer.Argument(help="A run's folder, a .keras or .tflite file, a SavedModel or .tar.gz.")
+    Path,
+    typer.Argument(help="A run's folder, a .keras or .tflite file, a SavedModel or its .tar.gz."),
 ]
 _Data = Annotated[
-    str, typer.Option(help="tfds:NAME, folder:PATH, npz:PATH or digits; its held-out images count.")
+    str,
+    typer.Option(
+        help="Data whose validation images are used: tfds:NAME, folder:PATH, npz:PATH or digits."
+    ),
 ]
 _DataDir = Annotated[
-    Path | None, typer.Option(help="Folder of tensorflow-datasets. [default: its usual one]")
+    Path | None, typer.Option(help="Folder of tensorflow-datasets. [default: its own]")
 ]
 _Size = Annotated[
     int | None,
-    typer.Option(min=1, help="Side of the images, for a model that takes any. [default: 224]"),
+    typer.Option(
+        min=1, help="Height and width of the images, if the model takes any. [default: 224]"
+    ),
 ]
-_BatchSize = Annotated[int, typer.Option(min=1, help="Images that are predicted at once.")]
+_BatchSize = Annotated[int, typer.Option(min=1, help="Images per batch.")]
 
 
 @one_line_errors()
@@ -42,11 +48,11 @@ def train(
     arguments: Annotated[
         list[str],
         typer.Argument(
-            metavar="RECIPE [OPTIONS]", help="A recipe or a .json file of one, and its options."
+            metavar="RECIPE [OPTIONS]", help="A recipe's name or .json file, and its options."
         ),
     ],
 ) -> None:
-    """Train a recipe; `keras-mixers recipes` lists them, `train RECIPE --help` its options."""
+    """Train a recipe. `recipes` lists all recipes, `train RECIPE --help` the options of one."""
     name, *options = arguments
     from keras_mixers_cli.recipe_options import parse
     from training.errors import RecipeError
@@ -73,7 +79,7 @@ def recipes() -> None:
     from training.recipes import RECIPES
 
     table = Table("recipe", "data", "model")
-    for heading in ("epochs", "batch", "published top-1"):
+    for heading in ("epochs", "batch size", "published top-1"):
         table.add_column(heading, justify="right")
     for recipe in RECIPES.values():
         published = None if recipe.published is None else recipe.published.top1
@@ -95,13 +101,13 @@ def evaluate(
     data: _Data,
     data_dir: _DataDir = None,
     labels: Annotated[
-        Path | None, typer.Option(help="Names of the model's classes. [default: its own]")
+        Path | None, typer.Option(help="File of class names. [default: the model's own]")
     ] = None,
     batch_size: _BatchSize = 64,
     size: _Size = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Measure a trained model: top-1, top-5, images a second, and each class."""
+    """Evaluate a trained model: top-1, top-5, images per second and accuracy per class."""
     with quiet_start():
         from training.evaluation.evaluate import evaluate
 
@@ -121,13 +127,13 @@ def evaluate(
 def few_shot(
     model: _Trained,
     data: _Data,
-    shots: Annotated[int, typer.Option(min=1, help="Training images of each class.")] = 5,
-    seeds: Annotated[int, typer.Option(min=1, help="Draws of these images.")] = 3,
+    shots: Annotated[int, typer.Option(min=1, help="Training images per class.")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of random draws of these images.")] = 3,
     data_dir: _DataDir = None,
     batch_size: _BatchSize = 64,
     size: _Size = None,
 ) -> None:
-    """Fit a linear classifier to frozen features of a few images of each class, and measure it."""
+    """Fit a linear classifier to frozen features of a few images per class, and evaluate it."""
     with quiet_start():
         from training.evaluation.few_shot import few_shot
 
@@ -137,12 +143,12 @@ def few_shot(
         )
     each = ", ".join(f"{accuracy:.2%}" for accuracy in found.accuracies)
     typer.echo(
-        f"top-1 {found.mean:.2%} with {shots} images a class, {found.images:,} images ({each})"
+        f"top-1 {found.mean:.2%} with {shots} images per class, {found.images:,} images ({each})"
     )
 
 
 def _class_table(evaluation: "Evaluation") -> "Table":
-    """Return what was found of each class as a table for the terminal.
+    """Return the accuracy per class as a table for the terminal.
 
     >>> from training.evaluation.evaluate import ClassEvaluation, Evaluation
     >>> counts = (ClassEvaluation("cat", 8, 6), ClassEvaluation("dog", 0, 0))
@@ -153,7 +159,7 @@ def _class_table(evaluation: "Evaluation") -> "Table":
     from rich.table import Table
 
     table = Table("class")
-    for heading in ("images", "right", "top-1"):
+    for heading in ("images", "correct", "top-1"):
         table.add_column(heading, justify="right")
     for found in evaluation.classes:
         share = None if found.share is None else 100 * found.share

@@ -10,14 +10,15 @@ from keras_mixers_cli.console import one_line_errors, percent, print_table, quie
 
 @one_line_errors()
 def weights(
-    variant: Annotated[str, typer.Argument(help="Names, as a shell matches them.")] = "*",
+    variant: Annotated[str, typer.Argument(help="Pattern of variants, such as 'mixer*'.")] = "*",
     verify: Annotated[
-        bool, typer.Option("--verify", help="Check what is in the cache; print size and sha256.")
+        bool,
+        typer.Option("--verify", help="Check the files in the cache, and print size and SHA-256."),
     ] = False,
 ) -> None:
     """List the released weights.
 
-    KERAS_MIXERS_WEIGHTS_URL sets a mirror or a local folder, KERAS_MIXERS_CACHE another cache.
+    KERAS_MIXERS_WEIGHTS_URL names a mirror or a local folder, KERAS_MIXERS_CACHE another cache.
     """
     from fnmatch import fnmatch
 
@@ -27,7 +28,7 @@ def weights(
 
     sources = [source for source in SOURCES if fnmatch(source.variant, variant)]
     if not sources:
-        raise ValueError(f"No weights of {variant!r} were released; see `keras-mixers weights`.")
+        raise ValueError(f"No released weights match {variant!r}; see `keras-mixers weights`.")
     if verify:
         _verify(sources)
         return
@@ -46,7 +47,7 @@ def weights(
 
 
 def _verify(sources: list) -> None:
-    """Print size and sha256 of the files that are here; exit with 1 if one is faulty."""
+    """Print size and SHA-256 of the files in the cache; exit with 1 if one is faulty."""
     from keras_mixers.weights.download import checksum, find_fault, local_path
 
     found, faulty = 0, False
@@ -59,7 +60,7 @@ def _verify(sources: list) -> None:
         faulty = faulty or fault is not None
         size, sha256 = path.stat().st_size, checksum(path)
         typer.echo(f"{sha256}  {size:>11}  {source.file}{f'  {fault}' if fault else ''}")
-    typer.echo(f"{found} of {len(sources)} files are here.", err=True)
+    typer.echo(f"{found} of {len(sources)} files are in the cache.", err=True)
     if faulty:
         raise typer.Exit(1)
 
@@ -67,11 +68,12 @@ def _verify(sources: list) -> None:
 @one_line_errors()
 def convert(
     source: Annotated[
-        str, typer.Argument(help="A checkpoint file, or VARIANT:WEIGHTS, as mixer_b16:imagenet.")
+        str,
+        typer.Argument(help="A checkpoint file, or VARIANT:WEIGHTS such as mixer_b16:imagenet."),
     ],
-    out: Annotated[Path, typer.Argument(help="OUT.keras or OUT.weights.h5.")],
+    out: Annotated[Path, typer.Argument(help="The file to write, .keras or .weights.h5.")],
     variant: Annotated[
-        str | None, typer.Option(help="The variant of the file. [default: found by its content]")
+        str | None, typer.Option(help="The file's variant. [default: detected from its content]")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
 ) -> None:

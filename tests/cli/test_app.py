@@ -1,6 +1,7 @@
 """The `keras-mixers` command, apart from `predict`."""
 
 import os
+import runpy
 import subprocess
 import sys
 import types
@@ -41,6 +42,17 @@ def test_answers_without_importing_keras_or_tensorflow(command: str, shown: str)
 
 def test_version() -> None:
     assert run("--version").stdout == f"keras-mixers {keras_mixers.__version__}\n"
+
+
+def test_packages_run_as_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["", "--version"])
+    for package in ("keras_mixers", "keras_mixers_cli"):
+        with pytest.raises(SystemExit) as end:
+            runpy.run_module(package, run_name="__main__")
+        assert end.value.code == 0
+        assert capsys.readouterr().out == f"keras-mixers {keras_mixers.__version__}\n"
 
 
 def test_misuse() -> None:
@@ -85,10 +97,11 @@ def test_info() -> None:
     assert rows["fixed parameters"] == "79,744"
     assert rows["multiply-adds"] == "4.7835 G"
     assert rows["top-1"] == "81.50 %"
-    assert rows["top-1 published"] == variant.top1_source
+    assert rows["top-1 source"] == variant.top1_source
     assert rows["input"] == "224 x 224 x 3"
     assert rows["classes"] == "1000"
-    assert rows["resize"] == "to 248 x 248, bicubic; the central 224 x 224 of it"
+    assert rows["resize"] == "248 x 248, bicubic"
+    assert rows["centre crop"] == "224 x 224"
     assert rows["mean"] == "0.485, 0.456, 0.406"
     assert rows["standard deviation"] == "0.229, 0.224, 0.225"
     assert rows["paper"] == variant.paper

@@ -5,17 +5,31 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from hub_export.publish import hub
 from hub_export.tflite.export import write_tflite
+from hub_export.verification import verify as verification
+from hub_export.verification import worker
 from hub_export.verification.comparison import Verification
 from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.inference import load_classifier
 from tests.helpers.command_line import failure, run
 from tests.hub_export.saved_model.test_saved_model import conv_mixer, perturb
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run exports here: tests/hub_export sees to it that they run in a new process."""
+
+    def run_worker(command: list[str], **_options: object) -> SimpleNamespace:
+        worker.main(*command[-3:])
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(verification, "subprocess", SimpleNamespace(run=run_worker))
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +94,7 @@ def test_verify_on_own_images(trained: Path, tmp_path: Path) -> None:
     arguments = ("verify", tmp_path / "model.tflite", "--against", trained, "--data")
     result = run(*arguments, tmp_path / "images")
     assert result.exit_code == 0, result.output
-    assert "1 images" in result.stdout
+    assert "1 image " in result.stdout
     assert "There is no folder of images" in failure(run(*arguments, tmp_path / "nowhere"))
 
 

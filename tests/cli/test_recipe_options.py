@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,7 +69,7 @@ def test_misuse_is_one_line(arguments, message):
 def test_unknown_recipes(tmp_path):
     with pytest.raises(RecipeError, match="no recipe 'convmixer_digit'; did you mean convmixer_d"):
         parse("convmixer_digit")
-    with pytest.raises(RecipeError, match=r"There is no file 'a\.json' with a recipe"):
+    with pytest.raises(RecipeError, match=r"There is no recipe file 'a\.json'"):
         load_recipe("a.json")
     path = tmp_path / "a.json"
     path.write_bytes(b"\xff")
@@ -99,13 +97,3 @@ def test_help_names_every_field(capsys):
         "--accumulate",
     ):
         assert option in text
-
-
-def test_help_needs_no_keras():
-    code = (
-        "import sys; from keras_mixers_cli.recipe_options import parse; "
-        "parse('convmixer_digits'); "
-        "print([name for name in ('keras', 'tensorflow') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

@@ -51,7 +51,7 @@ def test_evaluation_is_that_of_the_run(trained: Path) -> None:
 def test_few_shot_probe(trained: Path) -> None:
     result = run("few-shot", trained, "--data", "digits", "--shots", 3, "--seeds", 2)
     assert result.exit_code == 0, result.output
-    assert "with 3 images a class, 364 images (" in result.stdout
+    assert "with 3 images per class, 364 images (" in result.stdout
     assert result.stdout.count("%") == 3
 
 

@@ -16,7 +16,7 @@ def test_list_of_weights() -> None:
     for text in ("imagenet-384", "cifar100", "83.30 %", "BSD", "81.5_T2T_ViT_14.pth.tar"):
         assert text in result.stdout
     assert "mixer" not in result.stdout
-    assert "No weights of 'resnet' were released" in failure(run("weights", "resnet"))
+    assert "No released weights match 'resnet'" in failure(run("weights", "resnet"))
 
 
 def test_verify_prints_checksums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +28,7 @@ def test_verify_prints_checksums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert result.exit_code == 0
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     assert result.stdout.split() == [sha256, str(file.stat().st_size), file.name]
-    assert result.stderr == "1 of 6 files are here.\n"
+    assert result.stderr == "1 of 6 files are in the cache.\n"
     file.write_text("<html>Not found</html>")
     result = run("weights", "convmixer*", "--verify")
     assert result.exit_code == 1

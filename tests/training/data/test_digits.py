@@ -23,11 +23,7 @@ def test_has_ten_named_classes(data):
 
 
 def test_the_first_of_every_five_scans_of_a_digit_is_held_out(data):
-    _, train = arrays(data.train)
-    _, held_out = arrays(data.validation)
-    every = np.bincount(load_digits().target)
-    assert (len(train), len(held_out)) == (1433, 364)
-    assert np.bincount(held_out).tolist() == np.ceil(every / 5).tolist()
+    assert (data.train.size, data.validation.size) == (1433, 364)
     images, labels = arrays(data.validation)
     scans = load_digits()
     for label in range(10):
@@ -44,10 +40,8 @@ def test_no_scan_is_lost_or_in_both_splits(data):
             for image, label in zip(images.reshape(-1, 64), labels, strict=True)
         )
 
-    images, labels = (
-        np.concatenate(both)
-        for both in zip(*map(arrays, (data.train, data.validation)), strict=True)
-    )
+    both = arrays(data.train), arrays(data.validation)
+    images, labels = (np.concatenate(parts) for parts in zip(*both, strict=True))
     expected = np.rint(scans.images * 255 / 16).astype("uint8")
     assert rows(images, labels) == rows(expected, scans.target)
 
