@@ -55,6 +55,16 @@ def check_positive(name: str, value: float) -> float:
     return float(value)
 
 
+def nearest_multiples(size: int, unit: int) -> str:
+    """Return the positive multiples of `unit` next to `size`, for an error message.
+
+    >>> nearest_multiples(40, 16), nearest_multiples(7, 16)
+    ('32 or 48', '16')
+    """
+    below = size // unit * unit
+    return f"{below} or {below + unit}" if below else f"{unit}"
+
+
 def check_heads(num_heads: int, channels: int) -> None:
     """Raise ValueError if the heads can't share the channels evenly."""
     if channels % num_heads:

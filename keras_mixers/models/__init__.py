@@ -1,1 +1,1 @@
-"""The three networks as functional models, and the tables of their variants."""
+"""The three networks as functional models, and models that are derived from them."""

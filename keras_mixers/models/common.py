@@ -1,4 +1,4 @@
-"""What all model functions share: the input, the preprocessing, the top, the loading of weights."""
+"""What the model functions share: input, preprocessing, classifier, and loading of weights."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,8 +22,8 @@ def image_input(
     """Return the images (B, H, W, C): `input_tensor`, or a new input of `input_shape`.
 
     Raises:
-        ValueError: if the shape is not (height, width, channels) of positive integers, where
-            height and width may be None, or the tensor is not of rank 4.
+        ValueError: If `input_shape` is not (height, width, channels) of positive integers, where
+            height and width may be None, or `input_tensor` is not a Keras tensor of rank 4.
     """
     check_channels_last()
     if input_tensor is not None:
@@ -36,7 +36,7 @@ def image_input(
         return input_tensor
     if len(input_shape) != 3 or input_shape[2] is None:
         raise ValueError(
-            "input_shape must be (height, width, channels), the channels known; received "
+            "input_shape must be (height, width, channels) with known channels; received "
             f"{tuple(input_shape)}."
         )
     for name, size in zip(("height", "width", "channels"), input_shape, strict=True):
@@ -45,13 +45,17 @@ def image_input(
     return keras.Input(tuple(input_shape), name="images")
 
 
-def fixed_size(family: str, images: keras.KerasTensor) -> tuple[int, int]:
-    """Return height and width of `images`, or raise ValueError if one is unknown."""
+def known_size(family: str, images: keras.KerasTensor) -> tuple[int, int]:
+    """Return the (height, width) of images.
+
+    Raises:
+        ValueError: If one of them is unknown.
+    """
     height, width = images.shape[1:3]
     if height is None or width is None:
         raise ValueError(
             f"{family} has weights for one image size, so height and width must be known; received "
-            f"input_shape={tuple(images.shape[1:])}. (ConvMixer takes any size.)"
+            f"input_shape={tuple(images.shape[1:])}. (Only ConvMixer takes images of any size.)"
         )
     return height, width
 
@@ -59,16 +63,17 @@ def fixed_size(family: str, images: keras.KerasTensor) -> tuple[int, int]:
 def preprocess(
     images: keras.KerasTensor, default: Preprocessing, source: Source | None
 ) -> keras.KerasTensor:
-    """Turn pixels in [0, 255] into what the weights, or the family by default, expect, in float32.
+    """Normalise pixels in [0, 255] with the statistics of `source`, or else `default`, in float32.
 
-    Images that have not 3 channels get the average of the three means and deviations.
+    With another number of channels than 3, all channels get the average of the three means and of
+    the three standard deviations.
     """
     preprocessing = default if source is None else source.preprocessing
     mean, std = preprocessing.mean, preprocessing.std
     channels = images.shape[-1]
     if channels != 3:
         mean, std = ((sum(values) / 3,) * channels for values in (mean, std))
-    # Not Normalization, whose constants become inputs of an exported ONNX file.
+    # Not Normalization: its constants would become inputs of an exported ONNX file.
     return keras.layers.Rescaling(
         [1 / (255 * value) for value in std],
         [-average / value for average, value in zip(mean, std, strict=True)],
@@ -119,13 +124,13 @@ def make_model(
     weights: str | Path | Source | None,
     name: str,
 ) -> keras.Model:
-    """Return the functional model from `images` to `outputs`, with `weights` loaded if given.
+    """Return the functional model from `images` to `outputs`, with `weights` loaded, if any.
 
     `weights` is a file, or what `find_named_weights` returned.
 
     Raises:
-        ValueError: if the weights don't fit the model.
-        FileNotFoundError: if there is no such file.
+        ValueError: If the weights don't fit the model.
+        FileNotFoundError: If there is no such file.
     """
     inputs = keras.utils.get_source_inputs(images)
     model = keras.Model(inputs[0] if len(inputs) == 1 else inputs, outputs, name=name)

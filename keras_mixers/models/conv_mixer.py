@@ -1,4 +1,4 @@
-"""ConvMixer: patches, and nothing but convolutions."""
+"""ConvMixer: a network of patches and nothing but convolutions."""
 
 from pathlib import Path
 
@@ -33,31 +33,32 @@ def ConvMixer(
 ) -> keras.Model:
     """Build a ConvMixer: images (B, H, W, C) to class scores (B, classes).
 
-    A patch embedding, `depth` blocks of a depthwise and a pointwise convolution, the average over
-    all positions, and a linear classifier. Takes images of any height and width from one patch
-    up, unknown ones too (`input_shape=(None, None, 3)`); what is left of a last patch is dropped.
+    The network is a patch embedding, `depth` blocks of a depthwise and a pointwise convolution, an
+    average over all positions, and a linear classifier. It takes images of any size from one patch
+    up, even if the size is unknown when it is built (`input_shape=(None, None, 3)`). Rows and
+    columns that don't fill a whole patch are dropped.
 
     Args:
-        hidden_dim: channels of all layers.
-        depth: number of blocks.
-        patch_size: side of a patch, in pixels.
-        kernel_size: side of the depthwise kernels, in patches.
+        hidden_dim: Number of channels of all layers.
+        depth: Number of blocks.
+        patch_size: Side of a patch, in pixels.
+        kernel_size: Side of the depthwise kernels, in patches.
         activation: `"gelu"`, `"gelu_tanh"`, a Keras activation's name, or a callable.
-        include_top: whether to classify; otherwise the model ends in the map
+        include_top: Whether to end in the classifier; otherwise the model ends in the feature map
             (B, H // patch_size, W // patch_size, hidden_dim), pooled as `pooling` says.
-        include_preprocessing: whether the first layer normalises pixels in [0, 255]; otherwise
-            images go to the patch embedding as they are.
-        weights: name of released weights of this network, such as "imagenet"; or file with a
-            released checkpoint or a Keras `.weights.h5`; None: initial weights.
-        input_tensor: a Keras tensor to use as the images.
+        include_preprocessing: Whether the first layer normalises pixels in [0, 255]; otherwise
+            the patch embedding receives the images unchanged.
+        weights: Name of released weights of this network, such as "imagenet", or path of a
+            released checkpoint or a Keras `.weights.h5` file; None keeps the initial weights.
+        input_tensor: A Keras tensor to use as the images.
         input_shape: (height, width, channels); ignored if there is an `input_tensor`.
-        pooling: None, "avg" or "max"; only without top.
-        classes: number of classes; only with top.
-        classifier_activation: of the scores; None returns logits.
-        name: of the model.
+        pooling: None, "avg" or "max"; used only without the top.
+        classes: Number of classes; used only with the top.
+        classifier_activation: Activation of the class scores; None returns logits.
+        name: Name of the model.
 
     Raises:
-        ValueError: if an argument is out of its range, or the weights don't fit.
+        ValueError: If an argument is out of its range, or the weights don't fit.
 
     Example:
 

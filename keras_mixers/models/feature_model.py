@@ -1,4 +1,4 @@
-"""Models of named intermediate outputs, as maps."""
+"""Models that return named intermediate outputs as feature maps."""
 
 import difflib
 from collections.abc import Sequence
@@ -9,20 +9,20 @@ from keras_mixers.layers.patch_grid import patch_grid
 
 
 def feature_model(model: keras.Model, layer_names: Sequence[str]) -> keras.Model:
-    """Return a model of intermediate outputs, as maps for segmentation or detection heads.
+    """Return a model that returns intermediate feature maps, for segmentation or detection heads.
 
-    It shares its weights with `model`. Tokens come as the map (B, rows, columns, C) of their
-    patches, without the class token; maps come as they are.
+    It shares its weights with `model`. Tokens are returned as the map (B, rows, columns, C) of
+    their patches, without the class token; maps are returned unchanged.
 
     Args:
-        model: built by `ConvMixer`, `MLPMixer`, `T2TViT` or `create_model`.
-        layer_names: such as `["block_3", "block_7"]`; see `model.layers` for others.
+        model: Built by `ConvMixer`, `MLPMixer`, `T2TViT` or `create_model`.
+        layer_names: Names of layers, such as `["block_3", "block_7"]`; `model.layers` has them all.
 
     Returns:
-        A model with the inputs of `model` and a dict of outputs, by layer name.
+        A model with the inputs of `model` and a dict of outputs by layer name.
 
     Raises:
-        ValueError: if there is no such layer, or its output is no map and no tokens of one.
+        ValueError: If there is no such layer, or its output is neither a map nor the tokens of one.
 
     >>> import keras_mixers
     >>> model = keras_mixers.MLPMixer(64, 4, patch_size=8, input_shape=(32, 48, 3))

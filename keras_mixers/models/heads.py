@@ -1,4 +1,4 @@
-"""The parts of a model that exports hand out: logits and features, of the same weights."""
+"""Models that end in the logits, probabilities or features of a model, and share its weights."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ Output = Literal["probabilities", "logits"]
 
 
 def without_softmax(model: keras.Model) -> keras.Model:
-    """Return the model that ends in `model`'s logits (B, classes).
+    """Return a model that ends in the logits (B, classes) of `model`.
 
     >>> import keras_mixers
     >>> model = keras_mixers.MLPMixer(8, 1, input_shape=(32, 32, 3), classes=5)
@@ -21,9 +21,9 @@ def without_softmax(model: keras.Model) -> keras.Model:
 
 
 def features_of(model: keras.Model) -> keras.Model:
-    """Return the model that ends in what `model`'s head sees (B, features).
+    """Return a model that ends in the features (B, features) that the head of `model` receives.
 
-    A model without top is returned as it is.
+    A model without a head is returned unchanged.
 
     >>> import keras_mixers
     >>> model = keras_mixers.MLPMixer(8, 1, input_shape=(32, 32, 3), classes=5)
@@ -36,7 +36,7 @@ def features_of(model: keras.Model) -> keras.Model:
 
 
 def is_classifier(model: keras.Model) -> bool:
-    """Tell whether a model has a head, as the model functions build it.
+    """Tell whether a model has the head that the model functions build.
 
     >>> import keras_mixers
     >>> is_classifier(keras_mixers.ConvMixer(8, 1, include_top=False))
@@ -46,14 +46,14 @@ def is_classifier(model: keras.Model) -> bool:
 
 
 def to_probabilities(model: keras.Model, logits: keras.KerasTensor) -> keras.KerasTensor:
-    """Turn logits into what the classifier `model` was built to return, or softmax of them."""
+    """Apply the final activation of `model` to logits, or softmax if it ends in logits."""
     if _has_layer(model, "predictions"):
         return model.get_layer("predictions")(logits)
     return keras.ops.softmax(logits)
 
 
 def with_output(model: keras.Model, output: Output) -> keras.Model:
-    """Return a classifier that ends in its logits or in what `to_probabilities` makes of them.
+    """Return a model that ends in the logits of `model`, or in `to_probabilities` of them.
 
     >>> import keras_mixers
     >>> model = keras_mixers.MLPMixer(8, 1, input_shape=(32, 32, 3), classes=5)
@@ -67,13 +67,13 @@ def with_output(model: keras.Model, output: Output) -> keras.Model:
 
 
 def with_probabilities(network: keras.Model, loss: Literal["softmax", "sigmoid"]) -> keras.Model:
-    """Return a model of a network's logits as probabilities; it shares the network's weights.
+    """Return a model that turns the logits of a network into probabilities and shares its weights.
 
     The last layer is named `predictions`, as in keras_mixers' own classifiers.
 
     Args:
-        network: images to logits (B, classes).
-        loss: that it was trained with.
+        network: A network from images to logits (B, classes).
+        loss: Loss that it was trained with.
     """
     outputs = keras.layers.Activation(loss, dtype="float32", name="predictions")(network.output)
     return keras.Model(network.input, outputs, name=network.name)

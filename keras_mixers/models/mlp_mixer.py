@@ -1,11 +1,11 @@
-"""MLP-Mixer: patches, and nothing but multi-layer perceptrons."""
+"""MLP-Mixer: a network of patches and nothing but multi-layer perceptrons."""
 
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from keras_mixers.argument_checks import check_integer, check_rate
+from keras_mixers.argument_checks import check_integer, check_rate, nearest_multiples
 from keras_mixers.catalogue.mlp_mixer import PREPROCESSING
 from keras_mixers.layers.activations import Activation
 from keras_mixers.layers.layer_norm import MIXER_EPSILON, LayerNorm
@@ -37,38 +37,38 @@ def MLPMixer(
 ) -> keras.Model:
     """Build an MLP-Mixer: images (B, H, W, C) to class scores (B, classes).
 
-    A patch embedding, `depth` blocks of an MLP over tokens and an MLP over channels, a layer
-    normalisation, the average over all tokens, and a linear classifier. The token MLPs have
-    weights for one number of tokens: height and width must be multiples of the patch, and are
-    fixed when the model is built.
+    The network is a patch embedding, `depth` blocks of an MLP over tokens and an MLP over channels,
+    a layer normalisation, an average over all tokens, and a linear classifier. The weights of the
+    token MLPs depend on the number of tokens, so height and width are fixed when the model is
+    built; they must be multiples of `patch_size`.
 
     Args:
-        hidden_dim: channels of a token.
-        depth: number of blocks.
-        patch_size: side of a patch, in pixels.
-        tokens_mlp_dim: width of the MLPs over tokens; None: `hidden_dim // 2`.
-        channels_mlp_dim: width of the MLPs over channels; None: `4 * hidden_dim`.
+        hidden_dim: Number of channels of a token.
+        depth: Number of blocks.
+        patch_size: Side of a patch, in pixels.
+        tokens_mlp_dim: Width of the MLPs over tokens, by default `hidden_dim // 2`.
+        channels_mlp_dim: Width of the MLPs over channels, by default `4 * hidden_dim`.
         activation: `"gelu"`, `"gelu_tanh"` (as Google trained), a Keras activation's name, or a
             callable.
-        drop_rate: dropout in the MLPs, from 0 to below 1.
-        drop_path_rate: probability of dropping a sample's residual branch in the last block; it
-            grows linearly from 0 in the first.
-        include_top: whether to classify; otherwise the model ends in the normalised tokens
-            (B, N, hidden_dim), pooled as `pooling` says.
-        include_preprocessing: whether the first layer maps pixels in [0, 255] to [-1, 1];
-            otherwise images go to the patch embedding as they are.
-        weights: name of released weights of this network, such as "imagenet"; or file with a
-            released checkpoint or a Keras `.weights.h5`; None: initial weights.
-        input_tensor: a Keras tensor to use as the images.
+        drop_rate: Dropout rate in the MLPs, in [0, 1).
+        drop_path_rate: Probability of dropping a sample's residual branch in the last block; it
+            increases linearly from 0 in the first block.
+        include_top: Whether to end in the classifier; otherwise the model ends in the normalised
+            tokens (B, N, hidden_dim), pooled as `pooling` says.
+        include_preprocessing: Whether the first layer maps pixels in [0, 255] to [-1, 1];
+            otherwise the patch embedding receives the images unchanged.
+        weights: Name of released weights of this network, such as "imagenet", or path of a
+            released checkpoint or a Keras `.weights.h5` file; None keeps the initial weights.
+        input_tensor: A Keras tensor to use as the images.
         input_shape: (height, width, channels); ignored if there is an `input_tensor`.
-        pooling: None, "avg" or "max"; only without top.
-        classes: number of classes; only with top.
-        classifier_activation: of the scores; None returns logits.
-        name: of the model.
+        pooling: None, "avg" or "max"; used only without the top.
+        classes: Number of classes; used only with the top.
+        classifier_activation: Activation of the class scores; None returns logits.
+        name: Name of the model.
 
     Raises:
-        ValueError: if an argument is out of its range, the image is no multiple of the patch, or
-            the weights don't fit.
+        ValueError: If an argument is out of its range, the image size is not a multiple of the
+            patch size, or the weights don't fit.
 
     Example:
 
@@ -83,7 +83,7 @@ def MLPMixer(
     arguments = {"hidden_dim": hidden_dim, "depth": depth, "patch_size": patch_size}
     source = find_named_weights("MLPMixer", arguments, activation, weights)
     images = common.image_input(input_tensor, input_shape)
-    _check_multiple(*common.fixed_size("MLPMixer", images), patch_size)
+    _check_whole_patches(*common.known_size("MLPMixer", images), patch_size)
     x = common.preprocess(images, PREPROCESSING, source) if include_preprocessing else images
     x = PatchEmbed(hidden_dim, patch_size, flatten=True, name="patch_embed")(x)
     for i, drop_path in enumerate(
@@ -106,12 +106,10 @@ def MLPMixer(
     return common.make_model(images, x, source or weights, name or "mlp_mixer")
 
 
-def _check_multiple(height: int, width: int, patch_size: int) -> None:
+def _check_whole_patches(height: int, width: int, patch_size: int) -> None:
     for name, size in (("height", height), ("width", width)):
         if size % patch_size:
-            below, above = (size // patch_size * patch_size + step for step in (0, patch_size))
-            fitting = f"{below} or {above}" if below else f"{above}"
             raise ValueError(
-                f"MLPMixer needs an image of whole patches; received {name} {size} for "
-                f"patch_size={patch_size}, use a {name} of {fitting}."
+                f"MLPMixer needs images of whole patches; received {name} {size} for "
+                f"patch_size={patch_size}, use a {name} of {nearest_multiples(size, patch_size)}."
             )

@@ -1,18 +1,17 @@
-"""What a run saves: a plain network in float32, from pixels to probabilities."""
+"""Copies of a network in another precision."""
 
 import keras
 
 
 def in_float32(network: keras.Model) -> keras.Model:
-    """Return a copy of a network that computes in float32, all of its layers trainable.
+    """Return a copy of a network that computes in float32, with all layers trainable.
 
     Args:
-        network: functional, of any precision.
+        network: A functional model of any precision.
 
     >>> import keras_mixers
-    >>> from training.loop.mixed_precision import computing_in
-    >>> with computing_in("bfloat16"):
-    ...     network = keras_mixers.ConvMixer(8, 1, 2, 3, input_shape=(8, 8, 3), classes=2)
+    >>> keras.config.set_dtype_policy("mixed_bfloat16")
+    >>> network = keras_mixers.ConvMixer(8, 1, 2, 3, input_shape=(8, 8, 3), classes=2)
     >>> in_float32(network).get_layer("block_0").compute_dtype
     'float32'
     """
@@ -20,7 +19,7 @@ def in_float32(network: keras.Model) -> keras.Model:
     def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = {**layer.get_config(), "dtype": "float32"}
         if not isinstance(layer, keras.layers.InputLayer):
-            config["trainable"] = True  # Freezing was the run's, not the network's.
+            config["trainable"] = True  # Freezing belongs to a training run, not to the network.
         return type(layer).from_config(config)
 
     copy = keras.models.clone_model(network, clone_function=copied)

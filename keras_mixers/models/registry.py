@@ -1,4 +1,4 @@
-"""Published networks, built by name."""
+"""Builds published networks by name."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,24 +35,27 @@ def create_model(
 ) -> keras.Model:
     """Build a published variant by name.
 
-    For anything else, such as drop rates, call the family's function with
-    `model_info(name).arguments` and what you add.
+    For other arguments, such as drop rates, call the family's function with
+    `model_info(name).arguments` and your own.
 
     Args:
-        name: one of `list_models()`; the model's name too.
-        include_top: whether to classify.
-        include_preprocessing: whether the first layer normalises pixels in [0, 255].
-        weights: name of released weights, one of `model_info(name).weights`, such as "imagenet"; or
-            file with a released checkpoint or a Keras `.weights.h5`; None: initial weights.
-        input_tensor: a Keras tensor to use as the images.
-        input_shape: (height, width, channels); None: the published one. An MLP-Mixer takes named
-            weights at whole multiples of their size, where its token MLPs become block diagonal.
-        pooling: None, "avg" or "max"; only without top.
-        classes: number of classes, None: that of the weights. Another one starts the head anew.
-        classifier_activation: of the scores; None returns logits.
+        name: Name of the variant, one of `list_models()`, and of the model.
+        include_top: Whether to end in the classifier.
+        include_preprocessing: Whether the first layer normalises pixels in [0, 255].
+        weights: Name of released weights, one of `model_info(name).weights`, such as "imagenet",
+            or path of a released checkpoint or a Keras `.weights.h5` file; None keeps the initial
+            weights.
+        input_tensor: A Keras tensor to use as the images.
+        input_shape: (height, width, channels), by default that of the weights. An MLP-Mixer takes
+            weights at whole multiples of their image size, where its token MLPs become block
+            diagonal.
+        pooling: None, "avg" or "max"; used only without the top.
+        classes: Number of classes, by default that of the weights. With any other number,
+            the head keeps its initial weights.
+        classifier_activation: Activation of the class scores; None returns logits.
 
     Raises:
-        ValueError: if there is no such variant, or an argument is out of its range.
+        ValueError: If there is no such variant, or an argument is out of its range.
 
     >>> create_model("mixer_s32", classes=37).output.shape
     (None, 37)

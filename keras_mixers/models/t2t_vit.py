@@ -1,4 +1,4 @@
-"""T2T-ViT: tokens that gather their neighbours before a vision transformer sees them."""
+"""T2T-ViT: a vision transformer whose tokens first gather their neighbours."""
 
 from pathlib import Path
 from typing import Literal
@@ -47,37 +47,36 @@ def T2TViT(
 ) -> keras.Model:
     """Build a T2T-ViT: images (B, H, W, C) to class scores (B, classes).
 
-    Three soft splits, with attention of one head after the first two, turn the image into tokens
-    of overlapping patches; a class token and a fixed position table are added, `depth` transformer
-    blocks follow, and a linear classifier reads the normalised class token. Height and width may
-    be any that leave each soft split a patch, and are fixed when the model is built.
+    Three soft splits, with single-head attention after the first two, turn the image into tokens
+    of overlapping patches. A class token and a fixed position table are added, `depth` transformer
+    blocks follow, and a linear classifier reads the normalised class token. Height and width are
+    fixed when the model is built; they must leave each soft split at least one patch.
 
     Args:
-        hidden_dim: channels of a token in the transformer blocks.
-        depth: number of transformer blocks.
-        num_heads: attention heads of a block; must divide `hidden_dim`.
-        mlp_ratio: width of a block's MLP, as a multiple of `hidden_dim`.
-        token_mixer: attention between the soft splits, "performer" (linear in the number of
+        hidden_dim: Number of channels of a token in the transformer blocks.
+        depth: Number of transformer blocks.
+        num_heads: Number of attention heads of a block; must divide `hidden_dim`.
+        mlp_ratio: Width of a block's MLP, as a multiple of `hidden_dim`.
+        token_mixer: Attention between the soft splits, "performer" (linear in the number of
             tokens; the authors' default) or "transformer".
-        drop_rate: dropout after the position table and in the blocks, from 0 to below 1.
-        drop_path_rate: probability of dropping a sample's residual branch in the last block; it
-            grows linearly from 0 in the first.
-        include_top: whether to classify; otherwise the model ends in the normalised tokens
-            (B, 1 + N, hidden_dim), the class token first, pooled over the N others as `pooling`
-            says.
-        include_preprocessing: whether the first layer normalises pixels in [0, 255]; otherwise
-            images go to the first soft split as they are.
-        weights: name of released weights of this network, such as "imagenet"; or file with a
-            released checkpoint or a Keras `.weights.h5`; None: initial weights.
-        input_tensor: a Keras tensor to use as the images.
+        drop_rate: Dropout rate after the position table and in the blocks, in [0, 1).
+        drop_path_rate: Probability of dropping a sample's residual branch in the last block; it
+            increases linearly from 0 in the first block.
+        include_top: Whether to end in the classifier; otherwise the model ends in the normalised
+            tokens (B, 1 + N, hidden_dim), the class token first; `pooling` pools the N others.
+        include_preprocessing: Whether the first layer normalises pixels in [0, 255]; otherwise
+            the first soft split receives the images unchanged.
+        weights: Name of released weights of this network, such as "imagenet", or path of a
+            released checkpoint or a Keras `.weights.h5` file; None keeps the initial weights.
+        input_tensor: A Keras tensor to use as the images.
         input_shape: (height, width, channels); ignored if there is an `input_tensor`.
-        pooling: None, "avg" or "max"; only without top.
-        classes: number of classes; only with top.
-        classifier_activation: of the scores; None returns logits.
-        name: of the model.
+        pooling: None, "avg" or "max"; used only without the top.
+        classes: Number of classes; used only with the top.
+        classifier_activation: Activation of the class scores; None returns logits.
+        name: Name of the model.
 
     Raises:
-        ValueError: if an argument is out of its range, the image is too small, or the weights
+        ValueError: If an argument is out of its range, the image is too small, or the weights
             don't fit.
 
     Example:
@@ -99,7 +98,7 @@ def T2TViT(
     }
     source = find_named_weights("T2TViT", arguments, "gelu", weights)
     images = common.image_input(input_tensor, input_shape)
-    size = common.fixed_size("T2TViT", images)
+    size = common.known_size("T2TViT", images)
     x = common.preprocess(images, PREPROCESSING, source) if include_preprocessing else images
     x = _tokens_to_token(x, size, token_mixer)
     x = keras.layers.Dense(hidden_dim, kernel_initializer=transformer_normal(), name="patch_embed")(

@@ -5,6 +5,8 @@ A grid is (rows, columns) of patches; tokens go through it row by row.
 
 import numpy as np
 
+from keras_mixers.argument_checks import nearest_multiples
+
 Grid = tuple[int, int]
 
 # Of Keys' cubic kernel, as torch has it; others, such as PIL, take -0.5.
@@ -35,13 +37,10 @@ def scale_factors(old_grid: Grid, new_grid: Grid, patch_size: int | None = None)
     factors = new_grid[0] // old_grid[0], new_grid[1] // old_grid[1]
     unit = "patches" if patch_size is None else "pixels"
     advice = []
-    for side, old, new, factor in zip(
-        ("height", "width"), old_grid, new_grid, factors, strict=True
-    ):
+    for side, old, new in zip(("height", "width"), old_grid, new_grid, strict=True):
         if new % old:
-            below, above = (old * times * (patch_size or 1) for times in (factor, factor + 1))
-            fitting = f"{below} or {above}" if below else f"{above}"
-            advice.append(f"a {side} of {fitting} {unit}")
+            sizes = (size * (patch_size or 1) for size in (new, old))
+            advice.append(f"a {side} of {nearest_multiples(*sizes)} {unit}")
     if advice:
         raise ValueError(
             f"MLP-Mixer's weights for {_times(old_grid)} patches fit whole multiples of that grid "

@@ -81,7 +81,7 @@ def test_fixed_sizes(name: str) -> None:
     ("shape", "message"),
     [
         ((32, 32), r"must be \(height, width, channels\)"),
-        ((32, 32, None), "the channels known"),
+        ((32, 32, None), "with known channels"),
         ((0, 32, 3), "The height of input_shape must be an integer of at least 1; received 0"),
         ((32, 3.5, 3), "The width of input_shape must be an integer of at least 1; received 3.5"),
     ],
