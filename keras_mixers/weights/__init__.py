@@ -1,1 +1,1 @@
-"""Reads released weights."""
+"""Released weights: downloads them, reads them, and loads them into models."""

@@ -1,4 +1,4 @@
-"""Turns of a reference's arrays into the axis order of Keras's channels-last weights."""
+"""Transposes a reference's arrays to the axis order of Keras's channels-last weights."""
 
 from collections.abc import Callable
 
@@ -8,32 +8,32 @@ Transform = Callable[[np.ndarray], np.ndarray]
 
 
 def same(array: np.ndarray) -> np.ndarray:
-    """Keep: vectors, and everything of JAX, whose axis order is Keras's."""
+    """Return a vector, or any array of JAX, unchanged: JAX has Keras's axis order."""
     return array
 
 
 def conv(array: np.ndarray) -> np.ndarray:
-    """Turn Conv2d's (out, in, row, column) into (row, column, in, out)."""
+    """Transpose Conv2d's (out, in, row, column) to (row, column, in, out)."""
     return array.transpose(2, 3, 1, 0)
 
 
 def depthwise(array: np.ndarray) -> np.ndarray:
-    """Turn a depthwise Conv2d's (channel, 1, row, column) into (row, column, channel, 1)."""
+    """Transpose depthwise Conv2d's (channel, 1, row, column) to (row, column, channel, 1)."""
     return array.transpose(2, 3, 0, 1)
 
 
 def linear(array: np.ndarray) -> np.ndarray:
-    """Turn Linear's (out, in) into (in, out)."""
+    """Transpose Linear's (out, in) to (in, out)."""
     return array.transpose(1, 0)
 
 
 def squeeze(array: np.ndarray) -> np.ndarray:
-    """Drop axes of size 1."""
+    """Remove axes of size 1."""
     return array.squeeze()
 
 
 def unfolded_vector(kernel_size: int) -> Transform:
-    """Return the turn of a vector over Unfold's patches into (row, column, channel) order."""
+    """Return a function that reorders a vector over Unfold's patches to (row, column, channel)."""
 
     def transform(array: np.ndarray) -> np.ndarray:
         return array.reshape(-1, kernel_size, kernel_size).transpose(1, 2, 0).reshape(-1)
@@ -42,7 +42,7 @@ def unfolded_vector(kernel_size: int) -> Transform:
 
 
 def unfolded_linear(kernel_size: int) -> Transform:
-    """Return the turn of a Linear over Unfold's (channel, row, column) patches into (in, out)."""
+    """Return a function that turns a Linear over Unfold's (channel, row, column) into (in, out)."""
 
     def transform(array: np.ndarray) -> np.ndarray:
         patches = array.reshape(len(array), -1, kernel_size, kernel_size)

@@ -1,4 +1,4 @@
-"""Models with released weights: which file is meant, and what belongs to it."""
+"""Released weights by name: which file is meant, its download, and loading it into a model."""
 
 import logging
 from collections.abc import Mapping
@@ -20,19 +20,19 @@ def download_weights(variant: str, name: str = "imagenet") -> Path:
     """Download a released file, unless it is in the cache, and return its path.
 
     Args:
-        variant: name of a published variant.
-        name: of the weights, one of those in `model_info(variant).weights`.
+        variant: Name of a published variant.
+        name: Name of the weights, one of those in `model_info(variant).weights`.
 
     Raises:
-        ValueError: if there is no such variant, or no such weights of it.
-        DownloadError: an OSError, if the file can't be had.
+        ValueError: If there is no such variant, or no such weights of it.
+        DownloadError: An OSError, if the file can't be downloaded.
 
     Example:
 
     >>> download_weights("mixer_b16")  # doctest: +SKIP
     PosixPath('/home/me/.cache/keras_mixers/imagenet1k-Mixer-B_16.npz')
     """
-    from keras_mixers.weights.download import fetch  # With packages that only downloads need.
+    from keras_mixers.weights.download import fetch  # Imports what only downloads need.
 
     return fetch(find_source(model_info(variant).name, name))
 
@@ -47,12 +47,12 @@ def find_named_weights(
 
     Args:
         family: "ConvMixer", "MLPMixer" or "T2TViT".
-        arguments: arguments of the network, without its activation.
-        activation: activation of the network.
-        weights: name of released weights, a file, or None.
+        arguments: Arguments of the network, without its activation.
+        activation: Activation of the network.
+        weights: Name of released weights, a file, or None.
 
     Raises:
-        ValueError: if `weights` is a name, but the network is not a published variant, has no
+        ValueError: If `weights` is a name, but the network is not a published variant, has no
             released weights of that name, or has another activation than they were trained with.
     """
     if not is_weights_name(weights):
@@ -79,14 +79,15 @@ def find_named_weights(
 
 
 def load_named_weights(model: keras.Model, source: Source) -> None:
-    """Download a released file and load it; a head of other classes is left as it starts."""
+    """Load a released file into a model, except the head if its number of classes differs."""
     path = download_weights(source.variant, source.name)
     heads = [layer.units for layer in model.layers if layer.name == "head"]
-    other = bool(heads) and heads[0] != source.classes
-    load_checkpoint(model, path, skip_head=other)
-    if other:
+    other_classes = bool(heads) and heads[0] != source.classes
+    load_checkpoint(model, path, skip_head=other_classes)
+    if other_classes:
         _LOG.warning(
-            "%s: the head for %d classes starts anew; everything else is from %r (%d classes).",
+            "%s: the head for %d classes keeps its initial weights; the others are from %r "
+            "(%d classes).",
             model.name,
             heads[0],
             source.name,

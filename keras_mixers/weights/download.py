@@ -1,8 +1,9 @@
-"""Fetches released weights.
+"""Downloads released weights.
 
-With pooch, because it writes beside and renames, retries, caches where users expect it, shows a
-progress bar, and needs no torch. This module adds what it does not do: files are checked before
-they enter the cache, a folder can stand in for the network, and every error is one line.
+It uses pooch, which writes a temporary file and renames it, retries, caches where users expect it,
+shows a progress bar, and doesn't need torch. This module adds what pooch doesn't do: files are
+checked before they enter the cache, a local folder can take the place of the network, and every
+error is one line.
 """
 
 import os
@@ -22,8 +23,8 @@ from keras_mixers.weights.errors import DownloadError
 CACHE_VARIABLE = "KERAS_MIXERS_CACHE"
 URL_VARIABLE = "KERAS_MIXERS_WEIGHTS_URL"
 _RETRIES = 2
-_CHUNK = 1 << 20  # bytes; pooch flushes the file after each, and its default is 1024
-# How torch's files began before they became zip archives.
+_CHUNK = 1 << 20  # bytes; pooch flushes the file after each chunk, by default of 1024 bytes
+# How torch's files began before they were zip archives.
 _OLD_TORCH = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (requests.exceptions.ChunkedEncodingError, "the connection broke off"),
@@ -34,20 +35,20 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
 
 
 def fetch(source: Source) -> Path:
-    """Return a released file, downloaded into the cache unless it is there.
+    """Return the path of a released file, which is downloaded unless it is in the cache.
 
     The cache is `pooch.os_cache("keras_mixers")`, or the folder that the environment variable
-    KERAS_MIXERS_CACHE names. KERAS_MIXERS_WEIGHTS_URL replaces the published address: by a mirror
-    (`https://.../`, to which the file's name is added), or by a local folder, whose file is then
-    used where it is. Two processes that fetch one file at once both download it; each sees it whole
+    KERAS_MIXERS_CACHE names. KERAS_MIXERS_WEIGHTS_URL replaces the published address with a mirror
+    (`https://.../`, to which the file's name is added) or with a local folder, whose file is used
+    in place. Two processes that fetch a file at the same time both download it; each sees it whole
     or not at all.
 
     Args:
-        source: a row of the table, such as from `find_source`.
+        source: The released file, such as from `find_source`.
 
     Raises:
-        DownloadError: an OSError, if the file can't be downloaded or kept, or is no checkpoint, or
-            has another size or sha256 than the table says.
+        DownloadError: An OSError, if the file can't be downloaded or stored, is not a checkpoint,
+            or has another size or sha256 than `source`.
 
     Example:
 
@@ -60,9 +61,9 @@ def fetch(source: Source) -> Path:
     ...     fetch(source).name
     'imagenet1k-Mixer-B_16.npz'
     """
-    mirror = os.environ.get(URL_VARIABLE, "")
-    if mirror and "://" not in mirror:
-        return _in_folder(Path(mirror).expanduser(), source)
+    folder, mirror = _local_folder(), os.environ.get(URL_VARIABLE, "")
+    if folder is not None:
+        return _find_in_folder(folder, source)
     if mirror and not mirror.startswith(("http://", "https://")):
         raise DownloadError(
             f"{URL_VARIABLE} must be an address with http:// or https://, or a local folder; "
@@ -81,15 +82,21 @@ def fetch(source: Source) -> Path:
 
 def local_path(source: Source) -> Path:
     """Return where a released file is, or would be, on this machine."""
-    mirror = os.environ.get(URL_VARIABLE, "")
-    if mirror and "://" not in mirror:
-        return Path(mirror).expanduser() / source.file
-    return Path(_store(source, mirror).abspath) / source.file
+    folder = _local_folder()
+    if folder is None:
+        folder = Path(_store(source, os.environ.get(URL_VARIABLE, "")).abspath)
+    return folder / source.file
 
 
 def checksum(path: Path) -> str:
     """Return the sha256 of a file, in hexadecimal digits."""
     return str(pooch.file_hash(path))
+
+
+def _local_folder() -> Path | None:
+    """Return the folder that the environment names in place of an address, or None."""
+    place = os.environ.get(URL_VARIABLE, "")
+    return Path(place).expanduser() if place and "://" not in place else None
 
 
 def _store(source: Source, mirror: str) -> pooch.Pooch:
@@ -105,11 +112,11 @@ def _store(source: Source, mirror: str) -> pooch.Pooch:
 
 
 def find_fault(path: Path, source: Source) -> str | None:
-    """Return what is wrong with a file that should be `source`'s, or None.
+    """Return what is wrong with a file that should be that of `source`, or None.
 
     Args:
-        path: of the file, whatever its name.
-        source: says which container, size and sha256 it should have.
+        path: Path of the file, which may have any name.
+        source: The released file, whose format, size and sha256 it should have.
 
     >>> from keras_mixers.catalogue.sources import find_source
     >>> import tempfile
@@ -125,13 +132,13 @@ def find_fault(path: Path, source: Source) -> str | None:
         if start.lstrip().startswith(b"<"):
             return f"is a web page instead of a {ending} file"
         if not _CONTAINERS[ending](path, start):
-            return f"is not a {ending} file, or not all of it"
+            return f"is not a {ending} file, or is incomplete"
         size = path.stat().st_size
         if source.size is not None and size != source.size:
             return f"has {size} bytes instead of {source.size}"
-        # The last, because it reads all of the file.
+        # Last, because it reads the whole file.
         if source.sha256 is not None:
-            sha256 = pooch.file_hash(path)
+            sha256 = checksum(path)
             if sha256 != source.sha256:
                 return f"has the sha256 {sha256} instead of {source.sha256}"
     except OSError as error:
@@ -140,7 +147,7 @@ def find_fault(path: Path, source: Source) -> str | None:
 
 
 def _is_safetensors(path: Path, start: bytes) -> bool:
-    """Tell whether the header's length, content and the file's size agree."""
+    """Tell whether the header is valid and agrees with the size of the file."""
     try:
         with safe_open(path, framework="np"):
             return True
@@ -149,7 +156,7 @@ def _is_safetensors(path: Path, start: bytes) -> bool:
 
 
 def _is_zip(path: Path, start: bytes) -> bool:
-    """Tell whether a zip archive, as npz is, begins and ends here."""
+    """Tell whether the file begins and ends like a zip archive, which .npz files are."""
     return start.startswith(b"PK") and zipfile.is_zipfile(path)
 
 
@@ -165,8 +172,8 @@ _CONTAINERS: dict[str, Callable[[Path, bytes], bool]] = {
 }
 
 
-def _in_folder(folder: Path, source: Source) -> Path:
-    """Return the file where the user keeps it."""
+def _find_in_folder(folder: Path, source: Source) -> Path:
+    """Return the path of the file in the user's folder."""
     path = folder / source.file
     if not path.exists():
         raise DownloadError(
@@ -175,19 +182,19 @@ def _in_folder(folder: Path, source: Source) -> Path:
         )
     fault = find_fault(path, source)
     if fault:
-        raise DownloadError(f"{path} {fault}; replace it by {source.url}.")
+        raise DownloadError(f"{path} {fault}; replace it with {source.url}.")
     return path
 
 
 def _download(store: pooch.Pooch, source: Source) -> None:
-    """Download a file into the cache, whole and checked or not at all."""
+    """Download a file into the cache, where it appears whole and checked or not at all."""
     url = store.get_url(source.file)
     http = pooch.HTTPDownloader(
         progressbar=sys.stderr.isatty() or "ipykernel" in sys.modules, chunk_size=_CHUNK
     )
 
     def download(_url: str, temporary: str, _store: pooch.Pooch) -> None:
-        """Fill the file that pooch will rename; it tries again after requests' errors alone."""
+        """Write the file that pooch will rename; pooch only retries after errors of requests."""
         try:
             http(url, temporary, store)
         except requests.HTTPError as error:
@@ -195,19 +202,19 @@ def _download(store: pooch.Pooch, source: Source) -> None:
                 error.response.close()  # pooch leaves it open
                 if error.response.status_code >= 500:
                     raise
-            raise _failed(url, _reason(error)) from error
+            raise _download_error(url, _reason(error)) from error
         fault = find_fault(Path(temporary), source)
         if fault:
-            raise _failed(url, f"what came {fault}")
-        # A temporary file is its owner's alone, but a cache may be shared.
+            raise _download_error(url, f"the downloaded file {fault}")
+        # Only its owner may read a temporary file, but a cache may be shared.
         Path(temporary).chmod(0o644)
 
     try:
         store.fetch(source.file, downloader=download)
     except DownloadError:
         raise
-    except (requests.RequestException, ValueError) as error:  # ValueError: of an odd address
-        raise _failed(url, _reason(error)) from error
+    except (requests.RequestException, ValueError) as error:  # ValueError: a malformed address
+        raise _download_error(url, _reason(error)) from error
     except OSError as error:
         raise DownloadError(
             f"The cache folder {str(store.abspath)!r} can't hold {source.file} "
@@ -216,7 +223,7 @@ def _download(store: pooch.Pooch, source: Source) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Return in a few words what went wrong; requests' own lines show its inner workings."""
+    """Return in a few words what went wrong; the messages of requests show its internals."""
     if isinstance(error, requests.HTTPError):
         return f"the server answered {str(error).split(' for url')[0]}"
     for kind, reason in _REASONS:
@@ -225,7 +232,7 @@ def _reason(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _failed(url: str, reason: str) -> DownloadError:
+def _download_error(url: str, reason: str) -> DownloadError:
     return DownloadError(
         f"{url} could not be downloaded: {reason}. Try again, or set {URL_VARIABLE} to a mirror or "
         "to a folder that holds the file."

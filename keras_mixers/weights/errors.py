@@ -1,4 +1,4 @@
-"""What can be wrong with released weights."""
+"""Errors about released weights."""
 
 
 class CheckpointError(ValueError):
@@ -6,4 +6,4 @@ class CheckpointError(ValueError):
 
 
 class DownloadError(OSError):
-    """A released file can't be had, or is not what it should be."""
+    """A released file can't be downloaded, or is not what it should be."""

@@ -1,4 +1,4 @@
-"""Tells which published variant a checkpoint is of."""
+"""Tells which published variants a checkpoint fits."""
 
 from typing import NamedTuple
 
@@ -20,12 +20,12 @@ _LAYOUTS = {
 
 
 class Identity(NamedTuple):
-    """What a checkpoint tells of its network.
+    """What a checkpoint reveals about its network.
 
     Attributes:
-        variant: name of the published variant.
-        classes: of its head.
-        activation: where the layout tells that it is not the variant's; else None.
+        variant: Name of the published variant.
+        classes: Number of classes of its head.
+        activation: Activation that the layout implies, or None for the variant's own.
     """
 
     variant: str
@@ -36,11 +36,12 @@ class Identity(NamedTuple):
 def identify(arrays: Checkpoint) -> list[Identity]:
     """Return the variants that a checkpoint fits.
 
-    The names tell the family and the number of blocks, and the count of all weights the rest: only
-    variants that differ in what has no weights, such as heads of attention, are left together.
+    The names of the arrays determine the family and the number of blocks, and the number of
+    parameters the rest. More than one variant fits only if they differ in something without
+    parameters, such as the number of attention heads.
 
     Raises:
-        CheckpointError: if it is of no published variant.
+        CheckpointError: If it fits no published variant.
     """
     size = sum(array.size for name, array in arrays.items() if not _is_ignored(name))
     fitting = []
@@ -53,19 +54,19 @@ def identify(arrays: Checkpoint) -> list[Identity]:
             width, classes = int(variant.arguments["hidden_dim"]), arrays[head].size
             all_weights = variant.parameters + variant.fixed_parameters
             if size == all_weights + (classes - variant.classes) * (width + 1):
-                # Google's own files are of networks with the tanh form of GELU.
+                # Google trained its networks with the tanh form of GELU.
                 activation = "gelu_tanh" if "Google" in layout.name else None
                 fitting.append(Identity(variant.name, classes, activation))
     if not fitting:
         raise CheckpointError(
-            "The checkpoint is of no published variant; build its model with ConvMixer, MLPMixer "
+            "The checkpoint fits no published variant; build its model with ConvMixer, MLPMixer "
             "or T2TViT and call load_checkpoint."
         )
     return fitting
 
 
 def _is_complete(layout: Layout, depth: int, arrays: Checkpoint) -> bool:
-    """Tell whether a checkpoint holds all that a layout names."""
+    """Tell whether a checkpoint has every key of a layout."""
     return all(rule.key in arrays for rule in layout.expand(depth))
 
 

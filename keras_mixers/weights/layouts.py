@@ -1,4 +1,4 @@
-"""Where each weight of a model stands in a released checkpoint: names and turns, as tables."""
+"""Tables of where to find each weight of a model in a released checkpoint."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from keras_mixers.weights.axis_orders import Transform
 
 @dataclass(frozen=True)
 class Rule:
-    """One weight, or one in each block.
+    """Where a weight comes from, or one weight of each block.
 
     Attributes:
-        weight: path of the Keras weight; `{i}` is the index of a block.
-        key: name in the checkpoint; `{i}` likewise, `{child}` and `{head}` the positions of the
-            block and of the head in the authors' `nn.Sequential` of a ConvMixer.
-        transform: what turns the checkpoint's array into the weight's.
+        weight: Path of the Keras weight, where `{i}` is the index of a block.
+        key: Name in the checkpoint. `{i}` is the index of a block; `{child}` and `{head}` are the
+            positions of the block and of the head in the ConvMixer authors' `nn.Sequential`.
+        transform: Function that turns the checkpoint's array into the value of the weight.
     """
 
     weight: str
@@ -28,9 +28,9 @@ class Layout:
     """The names of one kind of checkpoint.
 
     Attributes:
-        name: what an error calls it.
-        rules: the table.
-        ignored: ends of keys that hold nothing for inference or training in Keras.
+        name: Name for error messages.
+        rules: The rules for all weights.
+        ignored: Endings of keys that neither inference nor training in Keras needs.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Layout:
     ignored: tuple[str, ...] = ()
 
     def expand(self, depth: int) -> Iterator[Rule]:
-        """Yield the rules of a model of `depth` blocks, without placeholders."""
+        """Yield the rules for a model with `depth` blocks, with the placeholders filled in."""
         for rule in self.rules:
             for i in range(depth if "{i}" in rule.weight else 1):
                 yield Rule(
@@ -49,7 +49,7 @@ class Layout:
 
 
 def _affine(weight: str, key: str, kernel: Transform) -> tuple[Rule, ...]:
-    """A torch layer with weight and bias."""
+    """Rules for a torch layer with weight and bias."""
     return (
         Rule(f"{weight}/kernel", f"{key}.weight", kernel),
         Rule(f"{weight}/bias", f"{key}.bias"),
@@ -57,7 +57,7 @@ def _affine(weight: str, key: str, kernel: Transform) -> tuple[Rule, ...]:
 
 
 def _norm(weight: str, key: str, transform: Transform = to.same) -> tuple[Rule, ...]:
-    """A torch LayerNorm."""
+    """Rules for a torch LayerNorm."""
     return (
         Rule(f"{weight}/gamma", f"{key}.weight", transform),
         Rule(f"{weight}/beta", f"{key}.bias", transform),
@@ -65,7 +65,7 @@ def _norm(weight: str, key: str, transform: Transform = to.same) -> tuple[Rule, 
 
 
 def _batch_norm(weight: str, key: str) -> tuple[Rule, ...]:
-    """A torch BatchNorm2d."""
+    """Rules for a torch BatchNorm2d."""
     return (
         *_norm(weight, key),
         Rule(f"{weight}/moving_mean", f"{key}.running_mean"),
@@ -74,12 +74,12 @@ def _batch_norm(weight: str, key: str) -> tuple[Rule, ...]:
 
 
 def _flax(weight: str, key: str) -> tuple[Rule, ...]:
-    """A flax Dense or Conv."""
+    """Rules for a flax Dense or Conv."""
     return tuple(Rule(f"{weight}/{part}", f"{key}/{part}") for part in ("kernel", "bias"))
 
 
 def _flax_norm(weight: str, key: str) -> tuple[Rule, ...]:
-    """A flax LayerNorm."""
+    """Rules for a flax LayerNorm."""
     return (Rule(f"{weight}/gamma", f"{key}/scale"), Rule(f"{weight}/beta", f"{key}/bias"))
 
 
@@ -100,7 +100,7 @@ def _conv_mixer(name: str, stem: str, block: str, head: str) -> Layout:
 
 
 def _mixer_phase(mlp: str, phase: str) -> tuple[Rule, ...]:
-    """Both Dense layers of an MLP in the older layout, which has axes of size 1 to spare."""
+    """Rules for both Dense layers of an MLP in the older layout, which has more axes of size 1."""
     return tuple(
         Rule(f"{mlp}/dense_{i}/{part}", f"{phase}/{part}{i + 1}", to.squeeze)
         for i in (0, 1)
@@ -158,7 +158,7 @@ CONV_MIXER_LAYOUTS = (
 
 
 def _token_mixer(i: int, kernel_size: int, performer: bool) -> tuple[Rule, ...]:
-    """The attention after soft split `i`, whose patches are `kernel_size` wide."""
+    """Rules for the attention after soft split `i`, whose patches have side `kernel_size`."""
     weight, key = f"token_mixer_{i}", f"tokens_to_token.attention{i + 1}"
     shared = (
         *_norm(f"{weight}/attention_norm", f"{key}.norm1", to.unfolded_vector(kernel_size)),
@@ -201,7 +201,7 @@ def _t2t_vit(name: str, performer: bool) -> Layout:
             *_norm("norm", "norm"),
             *_affine("head", "head", to.linear),
         ),
-        # Token Labeling trained a second head, which inference has no use for.
+        # Token Labeling trained a second head, which inference does not use.
         ignored=("aux_head.weight", "aux_head.bias"),
     )
 

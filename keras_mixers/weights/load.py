@@ -1,4 +1,4 @@
-"""Fills a model from a released checkpoint and accounts for every key and every weight."""
+"""Loads a released checkpoint into a model and accounts for every key and every weight."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,26 +23,28 @@ def load_checkpoint(
 ) -> None:
     """Load a released checkpoint into a model of this library.
 
-    Every key of the file must be used and every weight of the model filled; a model without top
+    Every key of the file must be used and every weight of the model filled; a model without a head
     ignores the file's head. If anything does not fit, the model stays as it was.
 
-    The model may have other input channels (the weights of the patch embedding are summed for one,
-    repeated for more) and another resolution: an MLP-Mixer whole multiples of the trained one, with
-    `tokens_mlp_dim` times as large; a T2T-ViT any.
+    The model may have another number of input channels: the weights of the patch embedding are
+    summed for one channel and repeated for more. A T2T-ViT may have any other resolution, and an
+    MLP-Mixer whole multiples of the trained one, with a `tokens_mlp_dim` that is larger by the same
+    factor as the number of patches.
 
     Args:
-        model: built by `ConvMixer`, `MLPMixer`, `T2TViT` or `create_model`.
-        path: a checkpoint of timm (`.safetensors`, `.pth`, `.bin`), of the ConvMixer authors
+        model: Built by `ConvMixer`, `MLPMixer`, `T2TViT` or `create_model`.
+        path: A checkpoint of timm (`.safetensors`, `.pth`, `.bin`), of the ConvMixer authors
             (`.pth.tar`), of Google's Mixer (`.npz`), or of the T2T-ViT authors (`.pth.tar`).
-        skip_head: whether to leave the model's head as it is, for other classes.
-        position: T2T-ViT's position table at another resolution: "interpolate"d from the
-            checkpoint's, which keeps far more of its accuracy, or "computed" for the new grid.
+        skip_head: Whether to leave the model's head unchanged, for other classes.
+        position: Where a T2T-ViT at another resolution gets its position table from:
+            "interpolate" interpolates the checkpoint's, which keeps far more of the accuracy,
+            "computed" uses the one that was computed for the new grid.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        CheckpointError: a ValueError, if the file is damaged or does not fit the model; the message
-            names what is left over, missing or of another shape.
-        ImportError: if the file needs torch, which is not installed.
+        FileNotFoundError: If there is no such file.
+        CheckpointError: A ValueError, if the file is damaged or does not fit the model; the message
+            names the keys that are left over, missing, or of another shape.
+        ImportError: If the file needs torch, which is not installed.
 
     Example:
 
@@ -98,12 +100,12 @@ def _choose_layout(
             "their functions build them, so no released checkpoint fits it."
         )
     layout = max(fitting, key=lambda layout: len(fitting[layout] & set(arrays)))
-    # Blocks beyond the first say nothing new, and some names, as "norm", are everybody's.
-    telling = {rule.key for rule in layout.expand(1)}
-    if len(telling & set(arrays)) < len(telling) / 2:
+    # Further blocks say nothing new, and some names, such as "norm", are in several layouts.
+    expected = {rule.key for rule in layout.expand(1)}
+    if len(expected & set(arrays)) < len(expected) / 2:
         raise CheckpointError(
             f"{source} is a checkpoint of another architecture than the model {model.name!r}: it "
-            f"holds {_first_few(sorted(arrays))}; expected {_first_few(sorted(telling))}."
+            f"holds {_first_few(sorted(arrays))}; expected {_first_few(sorted(expected))}."
         )
     return layout
 
@@ -154,9 +156,7 @@ def _check_shapes(
         f"{rule.key} has shape {values[rule.weight].shape}, expected {weights[rule.weight].shape}"
         for rule in wrong
     ]
-    raise CheckpointError(
-        f"{source} is of another size than the model: {_first_few(shapes, '; ')}."
-    )
+    raise CheckpointError(f"{source} has other shapes than the model: {_first_few(shapes, '; ')}.")
 
 
 def _first_few(items: list[str], separator: str = ", ") -> str:

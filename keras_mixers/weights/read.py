@@ -1,4 +1,4 @@
-"""Reads released files into {name: array}; nothing else knows containers."""
+"""Reads released files of all formats into {name: array}."""
 
 import argparse
 import pickle
@@ -12,7 +12,7 @@ from keras_mixers.weights.errors import CheckpointError
 
 Checkpoint = dict[str, np.ndarray]
 
-# Where training programs put the weights inside what they save; the averaged ones come first.
+# Keys under which training programs save the weights; the averaged weights come first.
 _NESTED = ("state_dict_ema", "state_dict", "model", "net")
 _PREFIXES = ("module.", "opt/target/", "params/")
 
@@ -21,17 +21,18 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     """Read the weights of a released file.
 
     Args:
-        path: `.safetensors`; `.npz`; `.pth`, `.pt`, `.bin` or `.tar` of torch, the weights flat or
-            under `state_dict_ema` (preferred), `state_dict`, `model` or `net`. Names lose a common
-            prefix such as `module.`. Pickles are read with `weights_only=True`: they run no code.
+        path: A `.safetensors` or `.npz` file; or a `.pth`, `.pt`, `.bin` or `.tar` file of torch,
+            with the weights at its top level or under `state_dict_ema` (preferred), `state_dict`,
+            `model` or `net`. A prefix of all names, such as `module.`, is removed. Pickles are
+            read with `weights_only=True`, so they can't run code.
 
     Returns:
         The arrays by name.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        CheckpointError: if the file is of no such kind, or damaged.
-        ImportError: if it needs torch, which is not installed.
+        FileNotFoundError: If there is no such file.
+        CheckpointError: If the file has another format or is damaged.
+        ImportError: If it needs torch, which is not installed.
 
     Example:
 
@@ -46,10 +47,11 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         raise FileNotFoundError(f"There is no checkpoint file {str(path)!r}.")
     if path.suffix not in _READERS:
         raise CheckpointError(
-            f"{path.name}: the ending {path.suffix!r} is not one of a checkpoint; expected one of "
+            f"{path.name} does not have the ending of a checkpoint; received {path.suffix!r}, "
+            "expected one of "
             f"{', '.join(_READERS)}."
         )
-    return _strip(_READERS[path.suffix](path))
+    return _remove_prefixes(_READERS[path.suffix](path))
 
 
 def _read_safetensors(path: Path) -> Checkpoint:
@@ -59,16 +61,16 @@ def _read_safetensors(path: Path) -> Checkpoint:
     try:
         return load_file(path)
     except (SafetensorError, OSError, KeyError, TypeError) as error:
-        raise _damaged(path, "safetensors", error) from None
+        raise _damage_error(path, "safetensors", error) from None
 
 
 def _read_npz(path: Path) -> Checkpoint:
     try:
-        # numpy would leave a file that it opened itself open when it turns out damaged.
+        # numpy does not close a damaged file that it opened itself.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
     except (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise _damaged(path, "npz", error) from None
+        raise _damage_error(path, "npz", error) from None
 
 
 def _read_torch(path: Path) -> Checkpoint:
@@ -76,7 +78,7 @@ def _read_torch(path: Path) -> Checkpoint:
         import torch
     except ImportError:
         raise ImportError(
-            f"{path.name} is a file of PyTorch, which is not installed: "
+            f"{path.name} is a PyTorch file, and PyTorch is not installed: "
             "pip install 'keras-mixers[torch]'."
         ) from None
     try:
@@ -84,7 +86,7 @@ def _read_torch(path: Path) -> Checkpoint:
         with torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
-        raise _damaged(path, "torch", error) from None
+        raise _damage_error(path, "torch", error) from None
     while isinstance(content, Mapping):
         nested = next((name for name in _NESTED if isinstance(content.get(name), Mapping)), None)
         if nested is None:
@@ -106,16 +108,16 @@ _READERS: dict[str, Callable[[Path], Checkpoint]] = {
 }
 
 
-def _damaged(path: Path, kind: str, error: Exception) -> CheckpointError:
+def _damage_error(path: Path, kind: str, error: Exception) -> CheckpointError:
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     return CheckpointError(
-        f"{path.name} can't be read as a {kind} checkpoint; it may be cut short, of another kind, "
-        f"or unsafe ({reason[:200]})."
+        f"{path.name} can't be read as a {kind} checkpoint; it may be incomplete, of another "
+        f"format, or unsafe ({reason[:200]})."
     )
 
 
-def _strip(arrays: Checkpoint) -> Checkpoint:
-    """Drop the prefixes that all names share."""
+def _remove_prefixes(arrays: Checkpoint) -> Checkpoint:
+    """Remove the prefixes that all names share."""
     for prefix in _PREFIXES:
         if arrays and all(name.startswith(prefix) for name in arrays):
             arrays = {name.removeprefix(prefix): array for name, array in arrays.items()}

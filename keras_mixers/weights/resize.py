@@ -1,6 +1,6 @@
-"""Turns of trained weights for one size of image into weights for another, in numpy alone.
+"""Converts trained weights for one image size to weights for another, in numpy.
 
-A grid is (rows, columns) of patches; tokens go through it row by row.
+A grid is (rows, columns) of patches, whose tokens are numbered row by row.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from keras_mixers.argument_checks import nearest_multiples
 
 Grid = tuple[int, int]
 
-# Of Keys' cubic kernel, as torch has it; others, such as PIL, take -0.5.
+# The parameter of Keys' cubic kernel in torch; others, such as PIL, use -0.5.
 _CUBIC = -0.75
 
 
@@ -19,10 +19,10 @@ def scale_factors(old_grid: Grid, new_grid: Grid, patch_size: int | None = None)
     Args:
         old_grid: (rows, columns) of patches of the trained weights.
         new_grid: (rows, columns) of patches of the model.
-        patch_size: side of a patch in pixels, to say in pixels what would fit; None: in patches.
+        patch_size: Side of a patch in pixels, for sizes in pixels in the message; else in patches.
 
     Raises:
-        ValueError: if it does not fit a whole number of times; the message names sizes that do.
+        ValueError: If it does not fit a whole number of times; the message names sizes that fit.
 
     Example:
 
@@ -32,7 +32,7 @@ def scale_factors(old_grid: Grid, new_grid: Grid, patch_size: int | None = None)
     if min(*old_grid, *new_grid) < 1:
         raise ValueError(
             "Grids must have at least one row and one column; received "
-            f"{_times(old_grid)} and {_times(new_grid)}."
+            f"{_format_grid(old_grid)} and {_format_grid(new_grid)}."
         )
     factors = new_grid[0] // old_grid[0], new_grid[1] // old_grid[1]
     unit = "patches" if patch_size is None else "pixels"
@@ -43,8 +43,8 @@ def scale_factors(old_grid: Grid, new_grid: Grid, patch_size: int | None = None)
             advice.append(f"a {side} of {nearest_multiples(*sizes)} {unit}")
     if advice:
         raise ValueError(
-            f"MLP-Mixer's weights for {_times(old_grid)} patches fit whole multiples of that grid "
-            f"alone; received {_times(new_grid)} patches, use {' and '.join(advice)}."
+            f"MLP-Mixer's weights for {_format_grid(old_grid)} patches fit only whole multiples of "
+            f"that grid; received {_format_grid(new_grid)} patches, use {' and '.join(advice)}."
         )
     return factors
 
@@ -57,17 +57,17 @@ def spread_token_mlp(
     old_grid: Grid,
     new_grid: Grid,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the weights of a token MLP that treats each part of a larger grid as the old one did.
+    """Return the weights of a token MLP that treats each part of a larger grid like the old one.
 
     The new grid is cut into K parts of the old grid's size, side by side. The new kernels are
-    block diagonal up to the order of the tokens, so nothing passes from a part to another until
-    they are trained further. With S tokens in the old grid and a token MLP of width D:
+    block diagonal up to the order of the tokens, so the parts exchange nothing until the weights
+    are trained further. With S tokens in the old grid and a token MLP of width D:
 
     Args:
-        kernel_0: of the first Dense layer, (S, D).
-        bias_0: (D,).
-        kernel_1: of the second Dense layer, (D, S).
-        bias_1: (S,).
+        kernel_0: Kernel of the first Dense layer, (S, D).
+        bias_0: Bias of the first Dense layer, (D,).
+        kernel_1: Kernel of the second Dense layer, (D, S).
+        bias_1: Bias of the second Dense layer, (S,).
         old_grid: (rows, columns) of patches of these weights.
         new_grid: (rows, columns) of patches of the model, multiples of the old ones.
 
@@ -75,7 +75,8 @@ def spread_token_mlp(
         The same four, (K S, K D), (K D,), (K D, K S) and (K S,).
 
     Raises:
-        ValueError: if the new grid is no multiple of the old, or the weights don't fit it.
+        ValueError: If the new grid is not a multiple of the old one, or the weights don't fit the
+            old one.
 
     Example:
 
@@ -86,7 +87,7 @@ def spread_token_mlp(
     (4, 4)
 
     Reference: Tolstikhin et al., https://arxiv.org/abs/2105.01601, appendix C, which leaves the
-    order of the tokens to the reader.
+    order of the tokens open.
     """
     down, across = scale_factors(old_grid, new_grid)
     (rows, columns), parts = old_grid, down * across
@@ -94,10 +95,11 @@ def spread_token_mlp(
     shapes = [np.shape(array) for array in (kernel_0, bias_0, kernel_1, bias_1)]
     if shapes != [(size, width), (width,), (width, size), (size,)]:
         raise ValueError(
-            f"A token MLP over {_times(old_grid)} patches has kernels ({size}, D) and (D, {size}) "
-            f"and biases (D,) and ({size},); received shapes {', '.join(map(str, shapes))}."
+            f"A token MLP over {_format_grid(old_grid)} patches has kernels ({size}, D) and "
+            f"(D, {size}) and biases (D,) and ({size},); received shapes "
+            f"{', '.join(map(str, shapes))}."
         )
-    # tokens[g, s]: where the whole image has the token that is number s in part g.
+    # tokens[g, s]: index, in the whole image, of token s of part g.
     places = np.arange(parts * size).reshape(down, rows, across, columns)
     tokens = places.transpose(0, 2, 1, 3).reshape(parts, size)
     part = np.arange(parts)[:, np.newaxis]
@@ -116,18 +118,18 @@ def spread_token_mlp(
 
 
 def interpolate_positions(table: np.ndarray, old_grid: Grid, new_grid: Grid) -> np.ndarray:
-    """Return a position table for another grid by bicubic interpolation, without antialiasing.
+    """Return a position table for another grid, by bicubic interpolation without antialiasing.
 
-    The class token's position, the first, is kept. Computed in float64, returned in the table's
-    own type; for the same grid it returns the same numbers.
+    The first position, that of the class token, is kept. The table is computed in float64 and
+    returned in its own type; for the same grid, the same numbers are returned.
 
     Args:
-        table: (1, 1 + N, C), N being the patches of the old grid.
+        table: (1, 1 + N, C), where N is the number of patches in the old grid.
         old_grid: (rows, columns) of patches of the table.
         new_grid: (rows, columns) of patches of the model.
 
     Raises:
-        ValueError: if the table is not of the old grid.
+        ValueError: If the table does not have the old grid.
 
     Example:
 
@@ -135,22 +137,22 @@ def interpolate_positions(table: np.ndarray, old_grid: Grid, new_grid: Grid) -> 
     (1, 13, 8)
 
     Reference: `F.interpolate(mode="bicubic")` of torch, with which T2T-ViT's
-    `utils.resize_pos_embed` fits its tables to other images.
+    `utils.resize_pos_embed` adapts its tables to other image sizes.
     """
     rows, columns = old_grid
     if table.ndim != 3 or table.shape[:2] != (1, 1 + rows * columns):
         raise ValueError(
-            f"A position table for {_times(old_grid)} patches has shape "
+            f"A position table for {_format_grid(old_grid)} patches has shape "
             f"(1, {1 + rows * columns}, C); received {table.shape}."
         )
     old = table[0, 1:].reshape(rows, columns, -1).astype("float64")
-    down, across = (_cubic(*sizes) for sizes in zip(old_grid, new_grid, strict=True))
+    down, across = (_cubic_matrix(*sizes) for sizes in zip(old_grid, new_grid, strict=True))
     new = np.einsum("yr,xc,rcd->yxd", down, across, old, optimize=True)
     patches = new.reshape(1, -1, table.shape[2]).astype(table.dtype)
     return np.concatenate([table[:, :1], patches], axis=1)
 
 
-def _cubic(old: int, new: int) -> np.ndarray:
+def _cubic_matrix(old: int, new: int) -> np.ndarray:
     """Return the matrix (new, old) that resamples a line of points by cubic convolution."""
     centre = (np.arange(new) + 0.5) * old / new - 0.5
     taps = np.floor(centre).astype(int)[:, np.newaxis] + np.arange(-1, 3)
@@ -158,11 +160,11 @@ def _cubic(old: int, new: int) -> np.ndarray:
     near = ((_CUBIC + 2) * distance - (_CUBIC + 3)) * distance**2 + 1
     far = _CUBIC * (((distance - 5) * distance + 8) * distance - 4)
     matrix = np.zeros((new, old))
-    # Beyond the edge, the last point goes on.
+    # Beyond the edge, the last point is repeated.
     inside = taps.clip(0, old - 1)
     np.add.at(matrix, (np.arange(new)[:, np.newaxis], inside), np.where(distance <= 1, near, far))
     return matrix
 
 
-def _times(grid: Grid) -> str:
+def _format_grid(grid: Grid) -> str:
     return f"{grid[0]} x {grid[1]}"

@@ -38,7 +38,7 @@ def test_verify_prints_checksums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_convert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_MIXERS_WEIGHTS_URL", str(tmp_path))
     out = tmp_path / "model.keras"
-    assert "is of no published variant" in failure(run("convert", DATA / "mixer_google.npz", out))
+    assert "fits no published variant" in failure(run("convert", DATA / "mixer_google.npz", out))
     assert "is missing" in failure(run("convert", "mixer_b16:imagenet", out))
     assert "must end in .keras" in failure(run("convert", "mixer_b16:imagenet", tmp_path / "a.h5"))
     assert run("convert", "mixer_b16:imagenet").exit_code == 2

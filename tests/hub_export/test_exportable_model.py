@@ -96,7 +96,7 @@ def test_imagenet_has_as_many_names_as_released_classes():
 
 
 def test_file_must_be_of_the_variant():
-    with pytest.raises(ValueError, match="is of no published variant"):
+    with pytest.raises(ValueError, match="fits no published variant"):
         load_exportable_model("mixer_b16", str(DATA / "mixer_google.npz"))
 
 

@@ -55,7 +55,7 @@ def test_fewer_blocks_than_the_file() -> None:
 
 def test_shapes_are_compared() -> None:
     message = _error(build(MIXER, tokens_mlp_dim=10), DATA / MIXER)
-    assert "is of another size than the model" in message
+    assert "has other shapes than the model" in message
     assert "blocks.0.mlp_tokens.fc1.weight has shape (16, 12), expected (16, 10)" in message
 
 
@@ -159,6 +159,6 @@ except ImportError as error:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == (
-        "t2t_performer.pth.tar is a file of PyTorch, which is not installed: "
+        "t2t_performer.pth.tar is a PyTorch file, and PyTorch is not installed: "
         "pip install 'keras-mixers[torch]'."
     )

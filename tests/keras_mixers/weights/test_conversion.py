@@ -70,9 +70,9 @@ def test_heads_of_attention_leave_no_trace() -> None:
 def test_no_published_variant() -> None:
     arrays = _arrays("mixer_b16", "MLP-Mixer of timm")
     arrays["stem.proj.weight"] = np.zeros(3)
-    with pytest.raises(km.CheckpointError, match="is of no published variant"):
+    with pytest.raises(km.CheckpointError, match="fits no published variant"):
         identify(arrays)
-    with pytest.raises(km.CheckpointError, match="is of no published variant"):
+    with pytest.raises(km.CheckpointError, match="fits no published variant"):
         identify({"anything": np.zeros(3)})
 
 

@@ -157,7 +157,7 @@ def test_a_local_folder_is_used_in_place(
     path.parent.mkdir()
     path.write_bytes(server_that.PAGE)
     assert error_of() == (
-        f"{path} is a web page instead of a .npz file; replace it by {SOURCE.url}."
+        f"{path} is a web page instead of a .npz file; replace it with {SOURCE.url}."
     )
     path.write_bytes(CONTENT)
     assert fetch(SOURCE) == path

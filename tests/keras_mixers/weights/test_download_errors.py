@@ -49,8 +49,9 @@ def test_a_web_page_does_not_enter_the_cache(
 ) -> None:
     source = find_source(*key)
     server.answers = [server_that.page]
-    assert f"what came is a web page instead of a {Path(source.file).suffix} file" in error_of(
-        source
+    assert (
+        f"the downloaded file is a web page instead of a {Path(source.file).suffix} file"
+        in error_of(source)
     )
     assert len(server.requests) == 1
     assert left_in(cache) == []
@@ -67,13 +68,13 @@ def test_nor_does_anything_else(
     for content in (start, start + server.files[source.file]):
         server.files[source.file] = content
         ending = Path(source.file).suffix
-        assert f"what came is not a {ending} file, or not all of it." in error_of(source)
+        assert f"the downloaded file is not a {ending} file, or is incomplete." in error_of(source)
     assert left_in(cache) == []
 
 
 def test_nothing_came(server: FileServer, cache: Path) -> None:
     server.files[SOURCE.file] = b""
-    assert "what came is not a .npz file" in error_of()
+    assert "the downloaded file is not a .npz file" in error_of()
     assert left_in(cache) == []
 
 
@@ -102,17 +103,19 @@ def test_half_a_file_of_unknown_length(
 ) -> None:
     source = find_source(*key)
     server.answers = [server_that.cut_without_length]
-    assert "what came is not a" in error_of(source)
+    assert "the downloaded file is not a" in error_of(source)
     assert left_in(cache) == []
 
 
 def test_size_and_checksum_are_compared(server: FileServer, cache: Path) -> None:
     sha256 = hashlib.sha256(CONTENT).hexdigest()
     other = "0" * 64
-    assert f"what came has the sha256 {sha256} instead of {other}" in error_of(
+    assert f"the downloaded file has the sha256 {sha256} instead of {other}" in error_of(
         replace(SOURCE, size=len(CONTENT), sha256=other)
     )
-    assert f"what came has {len(CONTENT)} bytes instead of 7" in error_of(replace(SOURCE, size=7))
+    assert f"the downloaded file has {len(CONTENT)} bytes instead of 7" in error_of(
+        replace(SOURCE, size=7)
+    )
     assert len(server.requests) == 2
     assert left_in(cache) == []
     known = replace(SOURCE, size=len(CONTENT), sha256=sha256)
@@ -127,7 +130,7 @@ def test_a_damaged_cache_is_the_users_to_clear(server: FileServer, cache: Path) 
     path = fetch(SOURCE)
     path.write_bytes(CONTENT[:-100])
     assert error_of() == (
-        f"{path} is not a .npz file, or not all of it; remove it, and it will be downloaded again."
+        f"{path} is not a .npz file, or is incomplete; remove it, and it will be downloaded again."
     )
     path.unlink()
     path.mkdir()

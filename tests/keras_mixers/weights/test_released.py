@@ -99,7 +99,7 @@ def test_other_classes_start_the_head_anew(
     with caplog.at_level(logging.WARNING, "keras_mixers"):
         model = km.create_model("mixer_s32", weights="imagenet-gsam", classes=37)
     assert caplog.messages == [
-        "mixer_s32: the head for 37 classes starts anew; everything else is from "
+        "mixer_s32: the head for 37 classes keeps its initial weights; the others are from "
         "'imagenet-gsam' (1000 classes)."
     ]
     np.testing.assert_array_equal(model.get_layer("head").kernel, np.zeros((512, 37)))

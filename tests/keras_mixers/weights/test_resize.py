@@ -182,7 +182,7 @@ def test_the_same_grid_gives_the_same_weights() -> None:
         (
             (20, 28),
             16,
-            "MLP-Mixer's weights for 14 x 14 patches fit whole multiples of that grid alone; "
+            "MLP-Mixer's weights for 14 x 14 patches fit only whole multiples of that grid; "
             "received 20 x 28 patches, use a height of 224 or 448 pixels.",
         ),
         ((28, 9), 16, "received 28 x 9 patches, use a width of 224 pixels."),
@@ -202,7 +202,7 @@ def test_sizes_that_do_not_fit(new_grid: Grid, patch_size: int | None, message: 
 
 def test_weights_of_another_grid() -> None:
     old = random_mlp(6, 4)
-    with pytest.raises(ValueError, match=r"fit whole multiples .* height of 2 or 4 patches"):
+    with pytest.raises(ValueError, match=r"fit only whole multiples .* height of 2 or 4 patches"):
         spread(old, (2, 3), (3, 3))
     message = (
         r"over 2 x 2 patches has kernels \(4, D\) and \(D, 4\) and biases \(D,\) and \(4,\); "
