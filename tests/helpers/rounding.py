@@ -10,6 +10,8 @@ from collections.abc import Iterable
 import keras
 import numpy as np
 
+# LayerNorm divides by sqrt(variance + epsilon), and its epsilon is nowhere below 1e-6.
+LAYER_NORM = 1e-6**-0.5
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 
 
@@ -22,14 +24,15 @@ def rounding_bound(values: object, roundings: int, gain: float = 1.0) -> float:
     to either side.
 
     Args:
-        values: what one of them computed, in its type. The largest of them says what was rounded.
+        values: what one of them computed, in its type. The largest of them says what was rounded;
+            smaller ones than 1 may be the differences of numbers of that size.
         roundings: how many there are between the inputs and an output: one for each product of
             each sum on the way. See `roundings_in`.
-        gain: by how much a later step enlarges an error beside the values. LayerNorm divides by the
-            deviation of a token's channels, so it does that by up to `epsilon**-0.5`.
+        gain: by how much a later step may enlarge an error beside the values, as LAYER_NORM does
+            where the channels of a token are nearly alike.
     """
     array = keras.ops.convert_to_numpy(values)
-    largest = float(np.abs(array.astype("float64")).max())
+    largest = max(1.0, float(np.abs(array.astype("float64")).max()))
     return 2 * EPSILON[array.dtype.name] * math.sqrt(roundings) * gain * largest
 
 

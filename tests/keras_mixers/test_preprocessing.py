@@ -28,7 +28,7 @@ def encoded(pixels: np.ndarray, kind: str) -> bytes:
     return buffer.getvalue()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(SIZES, SIZES, st.integers(1, 40), CROPS, st.sampled_from(["bicubic", "bilinear"]))
 def test_as_torchvision(width: int, height: int, side: int, crop: float, kind: str) -> None:
     """Resize(floor(side / crop)) and CenterCrop(side), worked out on arrays."""
@@ -83,7 +83,7 @@ def test_other_shapes_are_covered(
     np.testing.assert_array_equal(resize_and_crop(image, size, crop), expected)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(SIZES, SIZES, st.integers(1, 40), st.integers(1, 40), CROPS)
 def test_no_border_is_added(width: int, height: int, rows: int, columns: int, crop: float) -> None:
     white = Image.new("L", (width, height), 255)
@@ -208,7 +208,7 @@ def test_a_truncated_image_is_an_error_of_one_line(tmp_path: Path, kind: str) ->
         assert "\n" not in str(caught.value)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.sampled_from(["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF"]),
     st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=6),

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import pytest
 
 from keras_mixers.layers import ClassToken
+from tests.helpers.draws import check_normal
 from tests.keras_mixers.layers.formulas import call, normal, randomize, weights
 from tests.keras_mixers.layers.layer_case import LayerCase, error
 from tests.keras_mixers.layers.layer_checks import run_layer_test
@@ -53,8 +53,7 @@ def test_initial_token_is_that_of_t2t_vit() -> None:
     layer = ClassToken()
     layer.build((None, 5, 10000))
     token = weights(layer)["token"]
-    assert token.std() == pytest.approx(0.02, rel=0.03)
-    assert np.mean(np.abs(token) > 0.04) == pytest.approx(0.0455, abs=0.009)
+    check_normal(token, 0.02)
 
 
 def test_tokens_need_three_axes_and_known_channels() -> None:

@@ -1,4 +1,3 @@
-from itertools import product
 from pathlib import Path
 
 import keras
@@ -8,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_mixers.layers import MixerBlock
+from tests.helpers.rounding import LAYER_NORM, assert_close, roundings_in
+from tests.keras_mixers.layers.branch_checks import check_branches
 from tests.keras_mixers.layers.formulas import Weights, call, layer_norm, mlp, normal, randomize
 from tests.keras_mixers.layers.layer_case import NO_RATES, NO_SIZES, PROPERTY, LayerCase, error
 from tests.keras_mixers.layers.layer_checks import run_layer_test
@@ -57,7 +58,7 @@ def test_layer(tmp_path: Path) -> None:
 def test_formula_of_the_paper(shape: tuple[int, int, int]) -> None:
     x = normal(*shape)
     layer, w = built(shape)
-    np.testing.assert_allclose(call(layer, x), block(x, w), atol=1e-10)
+    assert_close(call(layer, x), block(x, w), roundings_in(layer.weights), LAYER_NORM)
     np.testing.assert_array_equal(call(layer, x), call(layer, x, training=True))
 
 
@@ -65,15 +66,7 @@ def test_drop_path_drops_each_branch_of_each_sample_by_itself() -> None:
     layer, w = built((1, 5, 6), drop_path_rate=0.5)
     x = normal(1, 5, 6)
     outputs = call(layer, np.repeat(x, 64, axis=0), training=True)
-    found = set()
-    for output in outputs:
-        for scales in product((0.0, 2.0), repeat=2):
-            if np.allclose(output, block(x, w, scales)[0], atol=1e-10):
-                found.add(scales)
-                break
-        else:
-            pytest.fail("A branch is neither dropped nor doubled.")
-    assert len(found) == 4
+    check_branches(outputs, lambda scales: block(x, w, scales)[0], roundings_in(layer.weights))
 
 
 def test_dropout_is_in_both_mlps() -> None:

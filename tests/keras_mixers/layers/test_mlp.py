@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_mixers.layers import MLP
+from tests.helpers.draws import check_share
+from tests.helpers.rounding import assert_close, roundings_in
 from tests.keras_mixers.layers.formulas import call, mlp, normal, randomize, weights
 from tests.keras_mixers.layers.layer_case import NO_RATES, NO_SIZES, PROPERTY, LayerCase, error
 from tests.keras_mixers.layers.layer_checks import run_layer_test
@@ -41,7 +43,7 @@ def test_formula(shape: tuple[int, int, int], hidden_dim: int) -> None:
     layer = MLP(hidden_dim, dtype="float64")
     layer.build(shape)
     w = {f"mlp/{name}": value for name, value in randomize(layer).items()}
-    np.testing.assert_allclose(call(layer, x), mlp(x, w, "mlp"), atol=1e-12)
+    assert_close(call(layer, x), mlp(x, w, "mlp"), roundings_in(layer.weights))
 
 
 def test_dropout_follows_the_activation_and_the_second_dense_layer() -> None:
@@ -49,7 +51,7 @@ def test_dropout_follows_the_activation_and_the_second_dense_layer() -> None:
     y = call(layer, np.ones((1, 4000, 1)), training=True)
     # Either of the two drops a value with probability 1/2, and doubles it otherwise.
     assert set(np.unique(y)) == {0.0, 4.0}
-    assert np.mean(y == 4) == pytest.approx(0.25, abs=0.028)
+    check_share(y == 4, 0.25)
     assert set(np.unique(call(layer, np.ones((1, 9, 1))))) == {1.0}
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_mixers.layers import PatchEmbed
+from tests.helpers.rounding import assert_close, roundings_in
 from tests.keras_mixers.layers.formulas import call, normal, randomize
 from tests.keras_mixers.layers.layer_case import NO_SIZES, PROPERTY, LayerCase, error
 from tests.keras_mixers.layers.layer_checks import run_layer_test
@@ -59,12 +60,12 @@ def test_embeds_each_patch_linearly_and_drops_the_rest(
         expected[:, i, j] = np.einsum("bhwc,hwcd->bd", pixels, w["conv/kernel"]) + w["conv/bias"]
     assert layer.grid(height, width) == (rows, columns)
     assert layer.compute_output_shape(images.shape) == expected.shape
-    np.testing.assert_allclose(call(layer, images), expected, atol=1e-12)
+    assert_close(call(layer, images), expected, roundings_in(layer.weights))
     flat = PatchEmbed(hidden_dim, patch, flatten=True, dtype="float64")
     flat.build(images.shape)
     flat.set_weights(layer.get_weights())
     row_by_row = expected.reshape(2, rows * columns, hidden_dim)
-    np.testing.assert_allclose(call(flat, images), row_by_row, atol=1e-12)
+    assert_close(call(flat, images), row_by_row, roundings_in(layer.weights))
 
 
 def test_initial_weights_are_those_of_mixer() -> None:

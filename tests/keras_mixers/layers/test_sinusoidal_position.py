@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_mixers.layers import SinusoidalPosition
+from tests.helpers.rounding import rounding_bound
 from tests.keras_mixers.layers.formulas import call, normal, weights
 from tests.keras_mixers.layers.layer_case import PROPERTY, LayerCase, error
 from tests.keras_mixers.layers.layer_checks import run_layer_test
@@ -36,14 +37,19 @@ def test_adds_sines_and_cosines(tokens: int, channels: int) -> None:
     x = normal(2, tokens, channels)
     table = [[position(i, j, channels) for j in range(channels)] for i in range(tokens)]
     found = call(SinusoidalPosition(dtype="float64"), x)
-    np.testing.assert_allclose(found, x + np.array(table), atol=1e-13)
+    # The angle, of at most `tokens`, is rounded three times before its sine is taken.
+    bound = rounding_bound(np.float64(tokens), 3) + rounding_bound(found, 2)
+    np.testing.assert_allclose(found, x + np.array(table), rtol=0, atol=bound)
 
 
 def test_the_table_is_rounded_once() -> None:
     layer = SinusoidalPosition()
     layer.build((None, 577, 48))  # 384 x 384 pixels and a class token.
-    expected = [[position(i, j, 48) for j in range(48)] for i in range(577)]
-    np.testing.assert_array_equal(weights(layer)["table"][0], np.float32(expected))
+    expected = np.array([[position(i, j, 48) for j in range(48)] for i in range(577)])
+    # To the nearest float32, but where float64's own rounding decides between two.
+    half = np.spacing(np.abs(expected).astype("float32")).astype("float64") / 2
+    found = weights(layer)["table"][0]
+    assert np.all(np.abs(found - expected) <= half + rounding_bound(np.float64(577), 3))
 
 
 def test_another_size_at_call_names_both() -> None:

@@ -1,4 +1,3 @@
-from itertools import product
 from pathlib import Path
 
 import keras
@@ -8,6 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_mixers.layers import TransformerBlock
+from tests.helpers.draws import check_normal, check_share
+from tests.helpers.rounding import LAYER_NORM, assert_close, roundings_in
+from tests.keras_mixers.layers.branch_checks import check_branches
 from tests.keras_mixers.layers.formulas import (
     Weights,
     call,
@@ -90,7 +92,7 @@ def test_formula_of_the_authors(num_heads: int, width: int, tokens: int, mlp_rat
     x = normal(2, tokens, num_heads * width)
     layer = built(x.shape, num_heads, mlp_ratio)
     w = randomize(layer)
-    np.testing.assert_allclose(call(layer, x), block(x, w, num_heads), atol=1e-10)
+    assert_close(call(layer, x), block(x, w, num_heads), roundings_in(layer.weights), LAYER_NORM)
 
 
 def test_masked_tokens_have_no_influence() -> None:
@@ -102,13 +104,7 @@ def test_drop_path_drops_each_branch_of_each_sample_by_itself() -> None:
     layer = built(x.shape, 2, drop_path_rate=0.5)
     w = randomize(layer)
     outputs = call(layer, np.repeat(x, 64, axis=0), training=True)
-    choices = {scales: block(x, w, 2, scales)[0] for scales in product((0.0, 2.0), repeat=2)}
-    found = [
-        [scales for scales, expected in choices.items() if np.allclose(output, expected)]
-        for output in outputs
-    ]
-    assert all(len(matches) == 1 for matches in found)
-    assert len({matches[0] for matches in found}) == 4
+    check_branches(outputs, lambda scales: block(x, w, 2, scales)[0], roundings_in(layer.weights))
 
 
 def test_dropout_follows_the_attention_and_the_mlp() -> None:
@@ -119,7 +115,7 @@ def test_dropout_follows_the_attention_and_the_mlp() -> None:
     y = call(layer, np.zeros((1, 900, 2)), training=True)
     # Two ones, each dropped or doubled.
     assert set(np.unique(y)) == {0.0, 2.0, 4.0}
-    assert np.mean(y == 2) == pytest.approx(0.5, abs=0.048)
+    check_share(y == 2, 0.5)
     assert set(np.unique(call(layer, np.zeros((1, 9, 2))))) == {2.0}
 
 
@@ -127,8 +123,7 @@ def test_initial_weights_are_those_of_t2t_vit() -> None:
     layer = built((None, None, 64), 2)
     for name, value in weights(layer).items():
         if name.endswith("kernel"):
-            assert value.std() == pytest.approx(0.02, rel=0.03)
-            assert np.mean(np.abs(value) > 0.04) == pytest.approx(0.0455, abs=0.013)
+            check_normal(value, 0.02)
         else:
             assert np.all(value == (1 if name.endswith("gamma") else 0))
 

@@ -12,7 +12,7 @@ from tests.helpers.tiny_models import build
 sizes = st.integers(1, 40)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(height=sizes, width=sizes, patch_size=st.integers(1, 9), kernel_size=st.integers(1, 6))
 def test_conv_mixer_drops_a_remainder(
     height: int, width: int, patch_size: int, kernel_size: int
@@ -41,7 +41,7 @@ def test_conv_mixer_of_unknown_size_takes_several() -> None:
         model(np.zeros((1, 3, 32, 3)))
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(height=sizes, width=sizes, patch_size=st.integers(1, 16))
 def test_mixer_takes_multiples_of_the_patch(height: int, width: int, patch_size: int) -> None:
     options = {"patch_size": patch_size, "include_top": False, "input_shape": (height, width, 3)}
@@ -54,7 +54,7 @@ def test_mixer_takes_multiples_of_the_patch(height: int, width: int, patch_size:
     assert km.MLPMixer(4, 1, **options).output_shape == (None, tokens, 4)
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(height=sizes, width=sizes)
 def test_t2t_vit_takes_any_size_from_three_pixels(height: int, width: int) -> None:
     options = {"include_top": False, "input_shape": (height, width, 3)}
