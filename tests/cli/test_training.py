@@ -87,7 +87,7 @@ def test_misuse(trained: Path, tmp_path: Path) -> None:
     )
     assert list(tmp_path.iterdir()) == []
     assert "There is no" in failure(run("evaluate", tmp_path / "nowhere", "--data", "digits"))
-    assert "There are no data" in failure(run("evaluate", trained, "--data", "cifar10"))
+    assert "There is no data set" in failure(run("evaluate", trained, "--data", "cifar10"))
     assert "fewer shots" in failure(run("few-shot", trained, "--data", "digits", "--shots", 999))
     assert run("evaluate", trained).exit_code == 2
 

@@ -245,8 +245,8 @@ def test_what_tensorflow_raises_is_one_line(error, message, monkeypatch, tmp_pat
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"data": "digts"}, DataError, "There are no data 'digts'; expected"),
-        ({"batch_size": 2000}, DataError, "1433 examples to train with, fewer than one batch of"),
+        ({"data": "digts"}, DataError, "There is no data set 'digts'; expected"),
+        ({"batch_size": 2000}, DataError, "1433 training images, fewer than one batch of"),
         (
             {"model": replace(tiny().model, input_shape=(8, 8, 3))},
             RecipeError,
@@ -274,7 +274,7 @@ def test_classes_that_disagree(tmp_path):
     fill(tmp_path / "data" / "val", 1, ("bird", "cat", "dig"))
     recipe = tiny(data=f"folder:{tmp_path / 'data'}", batch_size=2)
     with pytest.raises(
-        DataError, match="The classes to train and to measure with differ: 'dog' in"
+        DataError, match="The training and validation classes differ: 'dog' only in"
     ):
         train(recipe, tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()

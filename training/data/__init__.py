@@ -1,4 +1,4 @@
-"""Labelled images for training and evaluation, from where they lie to batches for `model.fit`.
+"""Labelled images for training and evaluation, from a data set's address to `tf.data` batches.
 
 >>> data = open_data("digits")
 >>> batches = train_batches(data.train, batch_size=32, seed=0)

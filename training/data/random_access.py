@@ -1,4 +1,4 @@
-"""Splits whose examples are found by their index."""
+"""Splits whose examples can be read in any order, by their index."""
 
 from abc import abstractmethod
 from functools import cached_property
@@ -12,8 +12,8 @@ from keras_mixers.preprocessing import load_image
 from training.data.split import Example, MapImage, Split
 
 
-class IndexedSplit(Split):
-    """A split with random access: an epoch's order is a permutation of all its indices."""
+class RandomAccessSplit(Split):
+    """A split with random access: the order of an epoch is a permutation of all its indices."""
 
     def references(self, seed: tf.Tensor | None) -> tf.data.Dataset:
         ids = tf.range(self.size, dtype=tf.int64)
@@ -29,23 +29,23 @@ class IndexedSplit(Split):
 
     @cached_property
     def _columns(self) -> dict[str, tf.Tensor]:
-        # Not before they are needed: the first tensor settles which devices TensorFlow has, and a
-        # strategy may still want to choose. On the CPU, where tf.data runs; eager, since a graph
-        # would hold a copy, of at most 2 GB.
+        # Created on first use, because the first tensor fixes TensorFlow's list of devices, and a
+        # strategy may still have to configure them. On the CPU, where tf.data runs. Eagerly,
+        # because a graph would hold its own copy and is limited to 2 GB.
         with tf.init_scope(), tf.device("/cpu:0"):
             return {name: tf.constant(values) for name, values in self._arrays().items()}
 
     @abstractmethod
     def _arrays(self) -> dict[str, Any]:
-        """Return columns of one row an example: `label`, and what leads to its image."""
+        """Return columns with one row per example: `label`, and whatever its image is found by."""
 
 
-class ArraySplit(IndexedSplit):
+class ArraySplit(RandomAccessSplit):
     """Images in memory.
 
     Args:
-        images: (B, H, W, 1 or 3), uint8.
-        labels: (B,), from 0.
+        images: (N, H, W, 1 or 3), uint8.
+        labels: (N,), class indices from 0.
         num_classes: number of classes.
     """
 
@@ -66,18 +66,19 @@ class ArraySplit(IndexedSplit):
         return example["image"]
 
     def open(self, stored: np.ndarray) -> Image.Image:
-        return image_of(stored)
+        return to_pil_image(stored)
 
 
-class FileSplit(IndexedSplit):
-    """Image files that were found to be readable.
+class FileSplit(RandomAccessSplit):
+    """Image files, all of which were checked to be readable.
 
     Args:
-        paths: of the files.
-        labels: (B,), from 0.
-        plain: (B,), bool: whether a file is a JPEG of upright grey or RGB pixels.
+        paths: paths of the N files.
+        labels: (N,), class indices from 0.
+        plain: (N,), bool: whether a file is an upright JPEG in greyscale or RGB, which TensorFlow
+            decodes as Pillow does.
         num_classes: number of classes.
-        channels: 1 or 3.
+        channels: number of channels, 1 or 3.
     """
 
     def __init__(
@@ -99,16 +100,18 @@ class FileSplit(IndexedSplit):
     def image(self, example: Example, function: MapImage) -> tf.Tensor:
         path = example["path"]
 
-        def undecoded() -> tf.Tensor:
+        def map_bytes() -> tf.Tensor:
             return function(tf.io.read_file(path))
 
-        def decoded() -> tf.Tensor:
+        def map_pixels() -> tf.Tensor:
             pixels = tf.numpy_function(self._load, [path], tf.uint8, stateful=False)
             return function(tf.ensure_shape(pixels, self.image_shape))
 
         if self._plain.all():
-            return undecoded()
-        return tf.cond(example["plain"], undecoded, decoded) if self._plain.any() else decoded()
+            return map_bytes()
+        if not self._plain.any():
+            return map_pixels()
+        return tf.cond(example["plain"], map_bytes, map_pixels)
 
     def stored(self, example: Example) -> tf.Tensor:
         return example["path"]
@@ -120,6 +123,6 @@ class FileSplit(IndexedSplit):
         return np.atleast_3d(np.asarray(self.open(path)))
 
 
-def image_of(pixels: np.ndarray) -> Image.Image:
-    """Return pixels (H, W, 1 or 3), uint8, as an image of mode L or RGB."""
+def to_pil_image(pixels: np.ndarray) -> Image.Image:
+    """Convert pixels (H, W, 1 or 3), uint8, to an image of mode L or RGB."""
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)

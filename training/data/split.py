@@ -1,4 +1,4 @@
-"""What a source of labelled images offers: two splits, whose examples are read late."""
+"""Data sets of labelled images: two splits each, whose images are decoded on demand."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -13,12 +13,17 @@ MapImage = Callable[[tf.Tensor], tf.Tensor]
 
 
 class Split(ABC):
-    """Labelled images in an order that a seed decides, none decoded before it is asked for.
+    """Labelled images that are shuffled by a seed and decoded on demand.
+
+    An example passes through three stages: `references` yields cheap references to the examples in
+    their order, `fetch` turns a reference into an example with an undecoded image, and `image` (for
+    training) or `stored` and `open` (for evaluation) decode it.
 
     Attributes:
         size: number of examples.
-        num_classes: labels are 0 to num_classes - 1.
-        image_shape: height, width, channels; None where images differ.
+        num_classes: number of classes; labels are 0 to num_classes - 1.
+        image_shape: (height, width, channels) of the images; None for a height or width that
+            differs between images.
     """
 
     size: int
@@ -27,47 +32,47 @@ class Split(ABC):
 
     @abstractmethod
     def references(self, seed: tf.Tensor | None) -> tf.data.Dataset:
-        """Return what it takes to find each example, once, in the order that a seed decides.
+        """Return a reference to each example, shuffled by the seed.
 
-        An element is a dictionary with at least `id`, int64, that no two examples of one order
-        share. It costs little to drop an element: nothing was decoded for it.
+        A reference is a dictionary with at least `id`, int64, which is unique within the order. To
+        skip a reference is cheap, as no image has been decoded for it.
 
         Args:
-            seed: (2,), int32; None: the order in which they are stored.
+            seed: (2,), int32; None: the order in which the examples are stored.
         """
 
     @abstractmethod
     def fetch(self, reference: Example) -> Example:
-        """Return the example of a reference: `id`, `label`, and its image, undecoded."""
+        """Return the example of a reference: its `id`, its `label` and its undecoded image."""
 
     @abstractmethod
     def image(self, example: Example, function: MapImage) -> tf.Tensor:
-        """Return `function` of an example's image.
+        """Return `function` applied to the image of an example.
 
-        `function` is given a JPEG file's bytes, a scalar string, so that it can decode no more
-        than a crop; or pixels (H, W, C), uint8, of an image that is no plain JPEG. Where a split
-        has both, it is traced for both.
+        `function` receives the bytes of a JPEG file, a scalar string, so that it can decode just a
+        crop; or the pixels (H, W, C), uint8, of any other image. If a split has both, `function`
+        is traced for both.
         """
 
     @abstractmethod
     def stored(self, example: Example) -> tf.Tensor:
-        """Return the tensor from which `open` makes an image."""
+        """Return the tensor of an example that `open` takes, such as its path or its pixels."""
 
     @abstractmethod
     def open(self, stored: Any) -> Image.Image:
-        """Decode an image with Pillow, for evaluation: mode L or RGB."""
+        """Return an image of mode L or RGB, decoded by Pillow, from the value of `stored`."""
 
 
 @dataclass(frozen=True)
 class Data:
-    """Labelled images to train with, and others to measure with.
+    """Training and validation images.
 
     Attributes:
-        address: where they come from, as `open_data` was told.
-        class_names: in the order of the labels.
-        train: to train with.
-        validation: to measure with; shares no example with `train`.
-        skipped: a line for each file that was left out: its path and why.
+        address: address that the data were opened by, as `open_data` takes it.
+        class_names: names of the classes, in the order of the labels.
+        train: training images.
+        validation: validation images; shares no example with `train`.
+        skipped: one line for each file that was skipped, with its path and the reason.
     """
 
     address: str

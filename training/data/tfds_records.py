@@ -1,4 +1,4 @@
-"""Splits of tensorflow-datasets, whose records can only be read one after the other."""
+"""Splits of tensorflow-datasets, whose records can only be read sequentially."""
 
 from io import BytesIO
 from typing import Any
@@ -9,24 +9,25 @@ from PIL import Image
 
 from training.data.split import Example, MapImage, Split
 
-# Undecoded records that are held at once to shuffle them, in bytes and in number.
+# Size of the shuffle buffer of undecoded records: at most so many bytes, but at least so many
+# records.
 _BUFFER_BYTES = 1 << 29
-_LEAST_BUFFER = 4096
+_MIN_BUFFER_RECORDS = 4096
 
 
 class RecordSplit(Split):
-    """A split of prepared data.
+    """A split of a prepared data set of tensorflow-datasets.
 
-    A seed shuffles the files, of which 16 are read in turn, and the records in a buffer of half a
-    gigabyte, which holds many data sets whole. Records are read again, undecoded, up to where a
-    stream starts, and by each worker.
+    The seed shuffles the files, 16 of which are read in turn, and then the records, in a buffer of
+    half a gigabyte; many data sets fit into it whole. A stream that starts in the middle of an
+    epoch reads all records before it, without decoding them, and so does each worker.
 
     Args:
-        builder: whose data are prepared.
-        split: its name, or a part such as `train[:100]`.
-        size: number of its examples.
-        image: name of the feature that holds an image.
-        label: name of the feature that holds its class.
+        builder: builder of the data set, which must be prepared.
+        split: name of the split, or a part of it such as `train[:100]`.
+        size: number of examples in the split.
+        image: name of the feature that holds the image.
+        label: name of the feature that holds the class.
     """
 
     def __init__(self, builder: Any, split: str, size: int, image: str, label: str):
@@ -43,7 +44,7 @@ class RecordSplit(Split):
         total = sum(split.num_examples for split in splits)
         size = sum(split.num_bytes for split in splits)
         fitting = _BUFFER_BYTES * total // size if size else 0
-        return min(self.size, max(fitting, _LEAST_BUFFER))
+        return min(self.size, max(fitting, _MIN_BUFFER_RECORDS))
 
     def references(self, seed: tf.Tensor | None) -> tf.data.Dataset:
         if seed is None:
@@ -52,8 +53,8 @@ class RecordSplit(Split):
         return tf.data.Dataset.from_tensors(seed).flat_map(shuffled)
 
     def _shuffled(self, seed: tf.Tensor) -> tf.data.Dataset:
-        # Dataset.shuffle adds the program's global seed to its own; here it is this graph's, and
-        # so the order depends on `seed` alone.
+        # Dataset.shuffle mixes its seed with the global seed. Inside this graph, that is the seed
+        # set here, so the order depends on `seed` alone.
         tf.compat.v1.set_random_seed(1)
         files, records = tf.unstack(tf.cast(seed, tf.int64))
         shuffled = self._records(files).shuffle(
@@ -81,7 +82,7 @@ class RecordSplit(Split):
         image, label = self._keys
 
         def numbered(number: tf.Tensor, record: Example) -> Example:
-            # A record has no name that all versions keep; its place in the order is one.
+            # Records have no identifier that all versions share, so their position serves as one.
             return {"id": number, "image": record[image], "label": record[label]}
 
         return records.enumerate().map(numbered)
@@ -100,6 +101,6 @@ class RecordSplit(Split):
         return example["image"]
 
     def open(self, stored: bytes) -> Image.Image:
-        # Not upright where EXIF says otherwise: published accuracies were not measured so.
+        # EXIF orientation is ignored, as in the evaluations that published accuracies come from.
         with Image.open(BytesIO(stored)) as image:
             return image.convert("L" if self.image_shape[-1] == 1 else "RGB")

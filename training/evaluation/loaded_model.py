@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from keras_mixers.catalogue.preprocessing import Interpolation
 from keras_mixers.inference import DEFAULT_SIZE
-from training.data import Data, DataError, Split, evaluation_batches, open_data
+from training.data import Data, Split, evaluation_batches
+from training.data.sources import open_data_with_channels
 
 PredictBatch = Callable[[np.ndarray], np.ndarray]
 
@@ -63,15 +64,7 @@ class LoadedModel:
         Raises:
             DataError: if the data can't be opened, or their images have another number of channels.
         """
-        channels = self.input_shape[2]
-        data = open_data(address, data_dir, channels=channels)
-        found = data.validation.image_shape[2]
-        if found != channels:
-            raise DataError(
-                f"{address}: images have {found} channels; expected {channels}, as {self.path} "
-                "takes."
-            )
-        return data
+        return open_data_with_channels(address, self.input_shape[2], data_dir)
 
     def batches(self, split: Split, batch_size: int, size: int | None = None) -> tf.data.Dataset:
         """Return batches (images, labels) of a split, resized and cropped for the model."""

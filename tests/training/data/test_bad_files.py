@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tests.training.data.samples import fill, picture
 from training.data import DataError, open_data, train_batches
-from training.data.sources import image_check as scan
+from training.data.sources import image_check
 
 
 def as_pixels(image, seed):
@@ -65,8 +65,8 @@ def test_small_images_are_bad_ones(tmp_path):
     fill(tmp_path, 2)
     message = message_of(tmp_path, min_side=17, max_bad=0)
     assert message.startswith(
-        f"6 of 6 files can't be used: {tmp_path / 'bird' / '0.jpg'} has 20 x 16 pixels, and sides "
-        "of at least 17 are needed, "
+        f"6 of 6 files can't be used: {tmp_path / 'bird' / '0.jpg'} has 20 x 16 pixels, but both "
+        "sides must be at least 17, "
     )
 
 
@@ -84,7 +84,7 @@ def test_damaged_jpegs_that_pillow_reads_are_read_by_tensorflow(tmp_path):
             data = data[: chance.integers(2, len(data))] + b"\xff\xd9"
         path = tmp_path / "image.jpg"
         path.write_bytes(data)
-        found = scan.examine(path)
+        found = image_check.check_image(path)
         refused += bool(found.fault)
         if not found.fault and found.plain:
             accepted += 1
@@ -97,8 +97,10 @@ def test_findings_are_kept_until_a_file_changes(tmp_path, monkeypatch, cache):
     fill(tmp_path, 3)
     open_data(f"folder:{tmp_path}")
     examined = []
-    examine = scan.examine
-    monkeypatch.setattr(scan, "examine", lambda path: examined.append(path) or examine(path))
+    check = image_check.check_image
+    monkeypatch.setattr(
+        image_check, "check_image", lambda path: examined.append(path) or check(path)
+    )
     open_data(f"folder:{tmp_path}")
     assert examined == []
     changed, new = tmp_path / "cat" / "0.jpg", tmp_path / "dog" / "9.jpg"
@@ -132,4 +134,4 @@ def test_a_class_of_bad_images_alone(tmp_path):
         path.write_bytes(b"")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert message_of(tmp_path).startswith(f"{tmp_path}: no image that can be read for 'cat'")
+        assert message_of(tmp_path).startswith(f"{tmp_path} has no readable images of 'cat'")

@@ -4,7 +4,7 @@ import pytest
 from keras_mixers.preprocessing import load_image, resize_and_crop
 from tests.training.data.samples import CLASSES, fill, numbered, picture
 from training.data import evaluation_batches, open_data
-from training.data.random_access import image_of
+from training.data.random_access import to_pil_image
 
 
 def gather(batches):
@@ -31,7 +31,7 @@ def test_arrays_are_cut_as_preprocessing_cuts_them():
     images, labels = gather(evaluation_batches(split, 100, (12, 12), 0.9))
     stored, again = gather(evaluation_batches(split, 100, (8, 8)))
     np.testing.assert_array_equal(labels, again)
-    expected = [resize_and_crop(image_of(pixels), (12, 12), 0.9) for pixels in stored]
+    expected = [resize_and_crop(to_pil_image(pixels), (12, 12), 0.9) for pixels in stored]
     np.testing.assert_array_equal(images, expected)
 
 

@@ -119,7 +119,7 @@ def test_no_folder(tmp_path):
 
 def test_an_empty_folder(tmp_path):
     assert message_of(tmp_path) == (
-        f"{tmp_path} is empty; expected a folder of images for each class."
+        f"{tmp_path} is empty; expected one folder of images per class."
     )
 
 
@@ -130,15 +130,15 @@ def test_an_unlabelled_folder(tmp_path, below):
     for i in range(2):
         picture(i).save(folder / f"{i}.jpg")
     assert message_of(tmp_path) == (
-        f"{folder} has 2 files and no folder of a class: they have no labels; expected one folder "
-        f"of images for each class, such as {folder}/cat/1.jpg."
+        f"{folder} has 2 files but no class folders, so they have no labels; expected one folder "
+        f"of images per class, such as {folder}/cat/1.jpg."
     )
 
 
 def test_one_class(tmp_path):
     fill(tmp_path, 2, classes=("cat",))
     assert message_of(tmp_path) == (
-        f"{tmp_path} has the one class 'cat'; expected a folder for each of two or more."
+        f"{tmp_path} has only the class 'cat'; expected folders for two or more classes."
     )
 
 
@@ -148,7 +148,7 @@ def test_a_class_without_images(tmp_path):
     for path in (tmp_path / "train" / "cat").iterdir():
         path.unlink()
     assert message_of(tmp_path) == (
-        f"{tmp_path}/train: no image that can be read for 'cat'; add some or remove the folder."
+        f"{tmp_path}/train has no readable images of 'cat'; add some, or remove the class."
     )
 
 
@@ -156,18 +156,18 @@ def test_classes_that_differ(tmp_path):
     fill(tmp_path / "train", 2, classes=("bird", "cat"))
     fill(tmp_path / "val", 2, classes=("cat", "cow", "dog"))
     assert message_of(tmp_path) == (
-        "The classes to train and to measure with differ: "
-        f"'bird' in {tmp_path}/train alone; 'cow', 'dog' in {tmp_path}/val alone."
+        "The training and validation classes differ: "
+        f"'bird' only in {tmp_path}/train; 'cow', 'dog' only in {tmp_path}/val."
     )
 
 
 def test_validation_without_train(tmp_path):
     fill(tmp_path / "val", 2)
-    assert message_of(tmp_path) == f"{tmp_path} has a folder val and none named train."
+    assert message_of(tmp_path) == f"{tmp_path} has a folder val, but no folder train; add one."
 
 
 def test_nothing_to_measure_with(tmp_path):
     fill(tmp_path, 1)
     assert message_of(tmp_path) == (
-        f"{tmp_path} leaves no image to measure with; add some to its classes."
+        f"{tmp_path} has no images for validation; add some to its classes."
     )

@@ -67,7 +67,8 @@ def test_classes_may_have_names(tmp_path):
         ),
         (
             {"x": X / 255, "y": Y},
-            ": x is float64; expected uint8 in [0, 255]; round what lies in [0, 1] times 255.",
+            ": x is float64; expected uint8 in [0, 255]; multiply values in [0, 1] by 255 "
+            "and round them.",
         ),
         (
             {"x": X[..., :2], "y": Y},
@@ -75,38 +76,37 @@ def test_classes_may_have_names(tmp_path):
         ),
         (
             {"x": X, "y": np.eye(4)[Y]},
-            ": y is float64 of shape (20, 4); expected the numbers of classes, integers from 0, of "
-            "shape (B,).",
+            ": y is float64 of shape (20, 4); expected class indices, integers from 0, of shape "
+            "(B,).",
         ),
         (
             {"x": X, "y": Y - 1},
-            ": y is int64 of shape (20,); expected the numbers of classes, integers from 0, of "
-            "shape (B,).",
+            ": y is int64 of shape (20,); expected class indices, integers from 0, of shape (B,).",
         ),
         (
             {"x": X, "y": Y[:9]},
-            ": there are 20 images in x and 9 labels; expected one label an image, and at least "
+            ": there are 20 images in x and 9 labels; expected one label per image, and at least "
             "one image.",
         ),
         (
             {"x_train": X, "y_train": Y, "x_test": X[:0], "y_test": Y[:0]},
-            ": there are 0 images in x_test and 0 labels; expected one label an image, and at "
+            ": there are 0 images in x_test and 0 labels; expected one label per image, and at "
             "least one image.",
         ),
         (
             {"x_train": X, "y_train": Y, "x_test": X[:, :3], "y_test": Y},
-            ": images to train and to measure with differ in shape.",
+            ": training and validation images differ in shape.",
         ),
-        ({"x": X, "y": Y * 0}, " has the one class '0'; expected two or more."),
+        ({"x": X, "y": Y * 0}, " has only the class '0'; expected two or more."),
         (
             {"x": X, "y": Y * 0, "class_names": np.array(["cat"])},
-            " has the one class 'cat'; expected two or more.",
+            " has only the class 'cat'; expected two or more.",
         ),
         (
             {"x": X, "y": Y, "class_names": np.array(list("abc"))},
-            ": there are 3 class_names, and a label 3.",
+            ": the highest label is 3; expected labels below 3, the number of class_names.",
         ),
-        ({"x": X[:4], "y": Y[:4]}, ": no class has two images, of which one could be held out."),
+        ({"x": X[:4], "y": Y[:4]}, ": no class has two images, so none can be held out."),
     ],
 )
 def test_arrays_that_are_no_labelled_images(tmp_path, arrays, message):
@@ -151,7 +151,7 @@ def test_no_archive(tmp_path, make):
     with pytest.raises(DataError) as caught:
         open_data(str(path))
     assert str(caught.value) == (
-        f"{path} is damaged, or no .npz archive of plain arrays, as np.savez writes it."
+        f"{path} is damaged, or not an .npz archive of plain arrays, as np.savez writes it."
     )
 
 

@@ -23,7 +23,7 @@ def test_an_unknown_address(address, hint):
     with pytest.raises(DataError) as caught:
         open_data(address)
     expected = "expected tfds:NAME, folder:PATH, npz:PATH, digits"
-    assert str(caught.value) == f"There are no data {address!r}; {expected}{hint}."
+    assert str(caught.value) == f"There is no data set {address!r}; {expected}{hint}."
 
 
 def test_a_bare_folder_is_offered(tmp_path):

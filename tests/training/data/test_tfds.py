@@ -143,16 +143,16 @@ def test_sizes_that_nobody_knows(tmp_path):
     with tfds.testing.mock_data(num_examples=1):
         message = message_of("tfds:beans", tmp_path)
     assert message == (
-        "tfds:beans: tensorflow-datasets does not say how large its splits are, and they are known "
-        f"here of {', '.join(tfds_builder._SIZES)} alone."
+        "tfds:beans: tensorflow-datasets doesn't give the sizes of its splits; expected a data "
+        f"set that does, or one of {', '.join(tfds_builder._SIZES)}."
     )
 
 
 def test_unknown_data_offer_near_names(tmp_path):
     assert message_of("tfds:cifer10:1.0.0", tmp_path) == (
-        "tensorflow-datasets knows no 'cifer10'; did you mean cifar10, cifar100, cifar10_n."
+        "tensorflow-datasets has no data set 'cifer10'; did you mean cifar10, cifar100, cifar10_n."
     )
-    assert message_of("tfds:qqqqqq", tmp_path) == "tensorflow-datasets knows no 'qqqqqq'."
+    assert message_of("tfds:qqqqqq", tmp_path) == "tensorflow-datasets has no data set 'qqqqqq'."
 
 
 def test_unknown_version_or_config(tmp_path):
@@ -213,9 +213,9 @@ class FromNowhere(tfds.core.GeneratorBasedBuilder):
 def test_no_network(tmp_path):
     message = message_of("tfds:from_nowhere", tmp_path)
     assert message.startswith(
-        f"tfds:from_nowhere is not below {tmp_path} and can't be downloaded (HTTPConnectionPool("
+        f"tfds:from_nowhere is not in {tmp_path} and can't be downloaded (HTTPConnectionPool("
     )
-    assert message.endswith("); is there a network?")
+    assert message.endswith("); check the network connection.")
     assert "\n" not in message
     assert not list(tmp_path.rglob("*incomplete*"))
 
@@ -223,7 +223,7 @@ def test_no_network(tmp_path):
 def test_data_without_images(tmp_path):
     message = message_of("tfds:ag_news_subset", tmp_path)
     assert message == (
-        "tfds:ag_news_subset has the features description, label, title; expected an Image and its "
+        "tfds:ag_news_subset has the features description, label, title; expected an Image and a "
         "ClassLabel."
     )
 

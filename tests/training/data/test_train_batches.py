@@ -210,11 +210,13 @@ def test_only_the_own_slice_is_decoded():
         ),
         (
             {"shard": (0, 3)},
-            "A batch of 4 can't be divided into 3 equal parts; take a multiple.",
+            "A batch of 4 can't be divided into 3 equal parts; take a batch size that is a "
+            "multiple of 3.",
         ),
         (
             {"shard": (0, 4), "parts": 2},
-            "2 parts of a batch can't be shared out evenly to 4 workers; take a multiple.",
+            "2 parts of a batch can't be divided evenly among 4 workers; take a multiple of 4 "
+            "parts.",
         ),
     ],
 )
@@ -228,11 +230,11 @@ def test_too_few_examples_are_refused():
     with pytest.raises(DataError) as caught:
         train_batches(numbered(8), 9, 0)
     assert str(caught.value) == (
-        "There are 8 examples to train with, fewer than one batch of 9; take a smaller batch."
+        "There are 8 training images, fewer than one batch of 9; take a smaller batch."
     )
 
 
 def test_images_of_several_sizes_need_a_map(tmp_path):
     fill(tmp_path, 2)
-    with pytest.raises(DataError, match=r"^These images differ in size: give a map_image"):
+    with pytest.raises(DataError, match=r"^These images differ in size; give a map_image"):
         train_batches(open_data(f"folder:{tmp_path}").train, 2, 0)

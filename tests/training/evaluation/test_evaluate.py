@@ -15,7 +15,7 @@ from keras_mixers.preprocessing import resize_and_crop
 from keras_mixers_cli.training import _class_table
 from tests.helpers.trained_digits import digits, save_trained
 from training.data import DataError
-from training.data.random_access import image_of
+from training.data.random_access import to_pil_image
 from training.data.sources.digits import NAMES
 from training.evaluation import evaluate as evaluation
 from training.evaluation.evaluate import evaluate
@@ -176,13 +176,15 @@ def test_images_are_cut_as_the_model_says(monkeypatch, tmp_path):
     monkeypatch.setattr(evaluation, "load_model", lambda path, labels: model)
     found = evaluate("hand-made", str(tmp_path / "a.npz"))
     assert (found.size, found.crop, found.interpolation) == ((6, 4), 0.8, "bilinear")
-    expected = [resize_and_crop(image_of(image), (6, 4), 0.8, "bilinear") for image in images]
+    expected = [resize_and_crop(to_pil_image(image), (6, 4), 0.8, "bilinear") for image in images]
     np.testing.assert_array_equal(seen[0], expected)
 
 
 def test_other_channels_are_refused(monkeypatch):
     use_scores(monkeypatch, np.eye(10), shape=(8, 8, 3))
-    with pytest.raises(DataError, match="digits: images have 1 channels; expected 3, as hand-made"):
+    with pytest.raises(
+        DataError, match="digits: the number of channels is 1; expected 3, which the model takes"
+    ):
         evaluate("hand-made", "digits")
 
 

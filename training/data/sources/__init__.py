@@ -1,4 +1,4 @@
-"""Where labelled images come from, by address."""
+"""Data sets by address: tensorflow-datasets, image folders, NumPy archives and digits."""
 
 import difflib
 from pathlib import Path
@@ -20,28 +20,29 @@ def open_data(
     channels: int = 3,
     max_bad: int = 100,
 ) -> Data:
-    """Find labelled images and divide them into those to train with and those to measure with.
+    """Open a data set of labelled images, divided into training and validation images.
 
-    - `tfds:NAME`, `tfds:NAME/CONFIG`, `tfds:NAME:VERSION`: what tensorflow-datasets knows; made
-      below `data_dir` if it is not there.
-    - `folder:PATH`: PATH/train and PATH/val (or validation, or test), each with a folder of images
-      for each class; or the classes' folders alone, of which a share is held out.
-    - `npz:PATH`, or a path that ends in `.npz`: arrays x_train, y_train, x_test, y_test, or images
-      and labels, of which a share is held out; images are uint8 (B, H, W) or (B, H, W, C).
-    - `digits`: scikit-learn's 1,797 scans of digits, which need no network.
+    - `tfds:NAME`, `tfds:NAME/CONFIG`, `tfds:NAME:VERSION`: a data set of tensorflow-datasets,
+      which is downloaded and prepared in `data_dir` if needed.
+    - `folder:PATH`: PATH/train and PATH/val (or validation, or test), each with one folder of
+      images per class; or the class folders alone, with a share of each held out for validation.
+    - `npz:PATH`, or a path that ends in `.npz`: arrays x_train, y_train, x_test, y_test; or images
+      and labels, with a share of each class held out. Images are uint8 (N, H, W) or (N, H, W, C).
+    - `digits`: scikit-learn's 1,797 scans of digits, which come with the package.
 
     Args:
-        address: of the data.
-        data_dir: of tensorflow-datasets; None: its usual one.
-        held_out: share to measure with, where the data are not divided already: of each class, or,
-            of tensorflow-datasets, the last records.
-        min_side: images whose shorter side has fewer pixels count as bad.
-        channels: of the images of a folder, 1 or 3; other data have their own.
-        max_bad: how many files of a folder may be skipped since they are no good image.
+        address: address of the data.
+        data_dir: folder of tensorflow-datasets; None: its default.
+        held_out: share of the images to hold out for validation if the data set isn't divided: of
+            each class, or, for tensorflow-datasets, the last records.
+        min_side: minimum number of pixels on the shorter side of an image; smaller ones are bad.
+        channels: number of channels, 1 or 3, to read the images of a folder with; other data sets
+            have their own.
+        max_bad: maximum number of bad files in a folder, which are skipped.
 
     Raises:
         DataError: if the data can't be found or read, or don't fit together.
-        ValueError: if an argument is out of its range.
+        ValueError: if an argument is out of range.
 
     >>> data = open_data("digits")
     >>> data.train.size, data.validation.size, data.class_names[:3]
@@ -53,7 +54,7 @@ def open_data(
         raise ValueError(f"channels must be 1 or 3; received {channels}.")
     kind, _, place = address.partition(":")
     if kind == "tfds" and place:
-        # tensorflow-datasets takes a while to import, and the others don't need it.
+        # tensorflow-datasets takes long to import, and only this source needs it.
         from training.data.sources.tfds import open_tfds
 
         return open_tfds(address, place, data_dir, held_out, min_side)
@@ -64,12 +65,31 @@ def open_data(
     if (kind == "npz" and place) or address.endswith(".npz"):
         return open_npz(address, Path(place if kind == "npz" else address), held_out, min_side)
     raise DataError(
-        f"There are no data {address!r}; expected {', '.join(_KINDS)}{_near(kind, address)}."
+        f"There is no data set {address!r}; expected {', '.join(_KINDS)}{_suggest(kind, address)}."
     )
 
 
-def _near(kind: str, address: str) -> str:
-    """Return what may have been meant, to be added to a message."""
+def open_data_with_channels(
+    address: str, channels: int, data_dir: str | Path | None = None
+) -> Data:
+    """Open a data set for a model that takes images with this number of channels.
+
+    Raises:
+        DataError: if the data can't be opened, or their images have another number of channels.
+        ValueError: if `channels` is neither 1 nor 3.
+    """
+    data = open_data(address, data_dir, channels=channels)
+    found = data.train.image_shape[2]
+    if found != channels:
+        raise DataError(
+            f"{address}: the number of channels is {found}; expected {channels}, which the model "
+            "takes."
+        )
+    return data
+
+
+def _suggest(kind: str, address: str) -> str:
+    """Return a suggestion to append to the message about an unknown address."""
     kinds = [known.partition(":")[0] for known in _KINDS]
     if not address or kind in kinds:
         return ""

@@ -1,4 +1,4 @@
-"""scikit-learn's scans of digits."""
+"""scikit-learn's scans of handwritten digits."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,11 +10,11 @@ from training.data.sources.hold_out import check_sides
 from training.data.split import Data
 
 NAMES = tuple("0123456789")
-_HELD_OUT = 5  # One of so many scans of a digit is held out.
+_HOLD_OUT_EVERY = 5  # Every fifth scan of a digit is held out.
 
 
 class Scan(NamedTuple):
-    """A digit (8, 8, 1), uint8, what it is, and whether it is kept to measure with."""
+    """An image (8, 8, 1), uint8, its label, and whether it is held out for validation."""
 
     image: np.ndarray
     label: int
@@ -22,23 +22,23 @@ class Scan(NamedTuple):
 
 
 def scans() -> Iterator[Scan]:
-    """Yield the 1,797 scans in their order; the first of every five of a digit is held out."""
+    """Yield the 1,797 scans in order; the first of every five scans of a digit is held out."""
     from sklearn.datasets import load_digits
 
     found = load_digits()
     seen = [0] * len(NAMES)
     for scan, label in zip(found.images, found.target.tolist(), strict=True):
-        # A scan's pixels count the ink of 4 x 4 dots: 0 to 16.
+        # Each pixel counts the inked dots in a block of 4 x 4: 0 to 16.
         image = np.rint(scan * (255 / 16)).astype("uint8")[..., np.newaxis]
-        yield Scan(image, label, seen[label] % _HELD_OUT == 0)
+        yield Scan(image, label, seen[label] % _HOLD_OUT_EVERY == 0)
         seen[label] += 1
 
 
 def open_digits(min_side: int) -> Data:
-    """Return the digits; the first of every five scans of a digit is held out.
+    """Open the digits; the first of every five scans of a digit is held out for validation.
 
     Raises:
-        DataError: if they are smaller than `min_side`.
+        DataError: if the images are smaller than `min_side`.
     """
     every = list(scans())
 

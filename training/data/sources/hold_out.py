@@ -1,4 +1,4 @@
-"""Which examples are held out, and whether arrays of images are good to train with."""
+"""Chooses held-out examples, and checks the size of images."""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -8,18 +8,19 @@ import numpy as np
 from training.errors import DataError
 
 
-def held_out_of(names: Sequence[str], labels: np.ndarray, share: float) -> np.ndarray:
-    """Return which examples to hold out: the same share of each class, chosen by their names.
+def choose_held_out(names: Sequence[str], labels: np.ndarray, share: float) -> np.ndarray:
+    """Choose the examples to hold out for validation: the same share of each class.
 
-    A name keeps its place whatever other names there are, but for those next to the border.
+    Examples are ranked by a hash of their names, so when examples are added or removed, the others
+    stay where they were, except for a few at the boundary.
 
     Args:
-        names: one an example.
-        labels: (B,).
-        share: of each class, rounded; at least one example, and never the last one.
+        names: unique names of the N examples.
+        labels: (N,).
+        share: share of each class to hold out, rounded: at least one example, but never all.
 
     Returns:
-        (B,), bool.
+        (N,), bool: which examples are held out.
     """
     rank = np.array(
         [sha256(name.encode(errors="surrogateescape")).digest() for name in names], "S32"
@@ -33,7 +34,7 @@ def held_out_of(names: Sequence[str], labels: np.ndarray, share: float) -> np.nd
 
 
 def check_sides(what: str, shape: tuple[int | None, int | None, int], min_side: int) -> None:
-    """Raise DataError if images of one size are smaller than needed."""
+    """Raise DataError if the images, all of one size, have a side shorter than `min_side`."""
     height, width, _ = shape
     if height is not None and width is not None and min(height, width) < min_side:
         raise DataError(
