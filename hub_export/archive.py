@@ -1,4 +1,4 @@
-"""The .tar.gz that TensorFlow Hub loads from the web, and its checksum."""
+"""Writes the .tar.gz archives that TensorFlow Hub loads from the web, with their checksums."""
 
 import gzip
 import hashlib
@@ -10,30 +10,30 @@ from keras_mixers.atomic_files import check_writable, write_atomically
 
 SUFFIX = ".tar.gz"
 SAVED_MODEL_FILE = "saved_model.pb"
-# Kaggle's own files stand beside the model, and are no part of it.
-LEFT_OUT = frozenset({"model-metadata.json", "model-instance-metadata.json"})
+# Kaggle's files lie in the SavedModel's folder, but aren't part of the SavedModel.
+EXCLUDED_FILES = frozenset({"model-metadata.json", "model-instance-metadata.json"})
 
 
 def write_archive(folder: str | Path, path: str | Path, overwrite: bool = False) -> str:
-    """Write a SavedModel as `NAME.tar.gz`, with `NAME.tar.gz.sha256` beside it.
+    """Write a SavedModel as `NAME.tar.gz`, with its checksum in `NAME.tar.gz.sha256` beside it.
 
-    The archive's root is the model's root, everything belongs to owner 0, and there are no dates:
-    the same files give the same bytes. The checksum is in the form that `sha256sum -c` reads.
-    After an error neither file is written, and those that stood there are as they were.
+    The root of the archive is the root of the SavedModel. Owners are 0 and dates are left out, so
+    that the same files give the same bytes. `sha256sum -c` reads the checksum's file. If there is
+    an error, neither file is written, and existing ones stay as they were.
 
     Args:
-        folder: the SavedModel.
-        path: the archive to write; its name ends in `.tar.gz`.
-        overwrite: whether the two files may exist.
+        folder: folder of the SavedModel.
+        path: the archive to write; its name must end in `.tar.gz`.
+        overwrite: whether to replace the two files if they exist.
 
     Returns:
-        The archive's sha256, in hexadecimal digits.
+        The archive's sha256 in hexadecimal digits.
 
     Raises:
-        ValueError: if `path` has another ending, or `folder` is no SavedModel, or holds what
-            TensorFlow Hub would not unpack: links, devices, names such as `.hidden`.
-        FileNotFoundError: if there is no folder to write into.
-        FileExistsError: if one of the files exists and must stay.
+        ValueError: if `path` has another ending, or if `folder` isn't a SavedModel or holds
+            something that TensorFlow Hub wouldn't unpack: links, devices, names like `.hidden`.
+        FileNotFoundError: if the folder to write into doesn't exist.
+        FileExistsError: if one of the files exists and may not be replaced.
 
     Example:
 
@@ -52,21 +52,21 @@ def write_archive(folder: str | Path, path: str | Path, overwrite: bool = False)
         raise ValueError(f"An archive's name must end in {SUFFIX}; received {str(path)!r}.")
     if not (folder / SAVED_MODEL_FILE).is_file():
         raise ValueError(
-            f"{str(folder)!r} is no SavedModel: it has no file {SAVED_MODEL_FILE!r}; give the "
+            f"{str(folder)!r} is not a SavedModel: it has no file {SAVED_MODEL_FILE!r}; give the "
             "folder that holds one."
         )
-    members = _members(folder)
+    members = _list_members(folder)
     checksum = path.with_name(f"{path.name}.sha256")
     for target in (path, checksum):
         check_writable(target, overwrite)
     before = checksum.read_bytes() if checksum.is_file() else None
     try:
-        # The checksum takes its place first: an archive is never there without its own.
+        # The checksum is moved into place first, so that an archive never lacks its checksum.
         with (
             write_atomically(path, overwrite) as place,
             write_atomically(checksum, overwrite) as checksum_place,
         ):
-            _write(folder, members, place)
+            _write_members(folder, members, place)
             digest = sha256_of(place)
             checksum_place.write_text(f"{digest}  {path.name}\n", encoding="ascii")
     except BaseException:
@@ -84,27 +84,27 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _members(folder: Path) -> list[Path]:
-    """Return the files and folders to pack, sorted, or raise ValueError."""
+def _list_members(folder: Path) -> list[Path]:
+    """Return the sorted files and folders to pack; ValueError if one can't be packed."""
     paths = sorted(
-        path for path in folder.rglob("*") if str(path.relative_to(folder)) not in LEFT_OUT
+        path for path in folder.rglob("*") if str(path.relative_to(folder)) not in EXCLUDED_FILES
     )
     for path in paths:
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise ValueError(
-                f"{str(path)!r} is neither a file nor a folder, so TensorFlow Hub would not unpack "
-                "it; replace it by what it stands for."
+                f"{str(path)!r} is neither a file nor a folder, so TensorFlow Hub wouldn't unpack "
+                "it; replace a link by the file that it points to."
             )
         if not re.match(r"\w", path.name):
             raise ValueError(
-                f"{str(path)!r} must start with a letter, a digit or '_', as TensorFlow Hub wants; "
-                "remove or rename it."
+                f"{str(path)!r} must start with a letter, a digit or '_', or TensorFlow Hub won't "
+                "unpack it; remove or rename it."
             )
     return paths
 
 
-def _write(folder: Path, members: list[Path], target: Path) -> None:
-    # gzip would note the name and the time as well.
+def _write_members(folder: Path, members: list[Path], target: Path) -> None:
+    # Without arguments, gzip would also write the name and the time into the archive.
     with (
         target.open("wb") as file,
         gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as zipped,

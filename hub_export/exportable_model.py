@@ -1,4 +1,4 @@
-"""Models to export, by what a user calls them, and what is known of each."""
+"""Loads the model that a user wants to export, with what is known about it."""
 
 import json
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import keras
 
-from hub_export.model_facts import Facts, facts_of
-from hub_export.requirements import require_classes
+from hub_export.model_facts import ModelFacts, collect_facts
+from hub_export.requirements import require_classifier
 from keras_mixers.catalogue import list_models, model_info
 from keras_mixers.catalogue.sources import find_source, sources_of
 from keras_mixers.conversion import build_from_checkpoint
@@ -29,14 +29,14 @@ class ExportableModel:
     """A model to export.
 
     Attributes:
-        model: of pixels in [0, 255].
-        labels: a name for each class; None: they are not known.
-        facts: what is known of it.
+        model: the model, which takes pixels in [0, 255].
+        labels: one name per class; None if the names aren't known.
+        facts: what is known about the model.
     """
 
     model: keras.Model
     labels: list[str] | None
-    facts: Facts
+    facts: ModelFacts
 
 
 def load_exportable_model(
@@ -45,20 +45,19 @@ def load_exportable_model(
     labels: str | Path | None = None,
     licence: str | None = None,
 ) -> ExportableModel:
-    """Load a model by a file's, a folder's or a variant's name.
+    """Load a model from a file, from a run's folder, or by the name of a variant.
 
     Args:
-        name: a `.keras` file; a folder that holds `model.keras`, as training leaves it, with
-            `labels.txt`, `preprocessing.json` and `result.json` if there are any; or a variant such
-            as "mixer_b16".
-        weights: of a variant: what its released weights are called, or a file of them.
-        labels: file of the classes' names, one a line; None: those that come with it.
-        licence: of the weights, as SPDX names it; None: that of released weights.
+        name: a `.keras` file; a run's folder with `model.keras` and, if they exist, `labels.txt`,
+            `preprocessing.json` and `result.json`; or the name of a variant, such as "mixer_b16".
+        weights: for a variant, the name of released weights or a file of weights.
+        labels: file of class names, one per line. By default, the names that come with the model.
+        licence: SPDX identifier of the weights' licence. By default, that of released weights.
 
     Raises:
         FileNotFoundError: if there is no such model.
-        ValueError: if it can't be loaded, or is no model of images, or a variant comes without
-            weights, or the names and the classes are not as many.
+        ValueError: if the model can't be loaded or doesn't take images, a variant is given without
+            weights, or the number of names differs from the number of classes.
 
     >>> import tempfile
     >>> import keras_mixers
@@ -70,61 +69,68 @@ def load_exportable_model(
     path = Path(name)
     if not path.exists() and name in list_models():
         if weights is None:
-            raise ValueError(f"{name} needs weights; {_released(name)}.")
-        return _of_variant(name, weights, labels, licence)
+            raise ValueError(f"{name} needs weights; {_list_released_weights(name)}.")
+        return _load_variant(name, weights, labels, licence)
     if weights is not None:
-        raise ValueError(f"{name} has weights already; only a variant's name goes with {weights}.")
+        raise ValueError(
+            f"{name} has weights already; give the name of a variant, or leave out the weights "
+            f"{weights}."
+        )
     is_run = path.is_dir()
     file = path / MODEL_FILE if is_run else path
     if not file.is_file():
         if not is_run and path.name == name and not path.suffix:
-            model_info(name)  # Its error offers near names.
-        wanted = f"a .keras file, a folder with a file {MODEL_FILE}, or a variant's name"
-        raise FileNotFoundError(f"There is no model {str(file)!r}; expected {wanted}.")
+            model_info(name)  # Raises an error that suggests similar names.
+        expected = f"a .keras file, a folder with a file {MODEL_FILE}, or a variant's name"
+        raise FileNotFoundError(f"There is no model {str(file)!r}; expected {expected}.")
     model = load_network(file)
-    names = _names(path, labels, model)
-    accuracy, source, dataset = _result(path / RESULT_FILE)
-    facts = facts_of(model, names, licence, accuracy, source, dataset, read_preprocessing(path))
+    names = _read_class_names(path, labels, model)
+    accuracy, source, dataset = _read_result(path / RESULT_FILE)
+    preprocessing = read_preprocessing(path)
+    facts = collect_facts(model, names, licence, accuracy, source, dataset, preprocessing)
     return ExportableModel(model, names, facts)
 
 
-def _of_variant(
+def _load_variant(
     name: str, weights: str, labels: str | Path | None, licence: str | None
 ) -> ExportableModel:
     if Path(weights).is_file():
         model, _ = build_from_checkpoint(weights, name)
-        names = _names(Path(name), labels, model)
-        return ExportableModel(model, names, facts_of(model, names, licence))
+        names = _read_class_names(Path(name), labels, model)
+        return ExportableModel(model, names, collect_facts(model, names, licence))
     source = find_source(name, weights)
     model, _ = build_from_checkpoint(f"{name}:{weights}")
-    names = _names(Path(name), labels, model)
+    names = _read_class_names(Path(name), labels, model)
     if names is None and source.dataset == _IMAGENET:
         names = list(imagenet_names())
     accuracy = None if source.top1 is None else source.top1 / 100
-    facts = facts_of(
+    facts = collect_facts(
         model, names, licence or source.licence, accuracy, source.top1_source, source.dataset
     )
     return ExportableModel(model, names, facts)
 
 
-def _released(variant: str) -> str:
+def _list_released_weights(variant: str) -> str:
     names = [source.name for source in sources_of(variant)]
     if not names:
-        return "none were released, so give a file of them"
-    return f"released are {', '.join(names)}"
+        return "none were released, so give a file of weights"
+    return f"released weights are {', '.join(names)}"
 
 
-def _names(path: Path, labels: str | Path | None, model: keras.Model) -> list[str] | None:
-    """Return the class names that are given or lie in the model's folder."""
-    # An export is published, so a file beside a lone model, which may be another's, is not used.
+def _read_class_names(
+    path: Path, labels: str | Path | None, model: keras.Model
+) -> list[str] | None:
+    """Return the class names that are given, or those in the model's folder."""
+    # Names beside a lone model file are ignored: they may belong to another model, and an export is
+    # meant to be published.
     if labels is None and not (path / LABELS_FILE).is_file():
         return None
-    require_classes(model, "labels")
+    require_classifier(model, "labels")
     return find_labels(path, model.get_layer("head").units, labels)
 
 
-def _result(path: Path) -> tuple[float | None, str | None, str | None]:
-    """Return a run's accuracy, the command that measured it, and its dataset, where known."""
+def _read_result(path: Path) -> tuple[float | None, str | None, str | None]:
+    """Return a run's accuracy, the command that measured it, and its data set, if known."""
     if not path.is_file():
         return None, None, None
     try:
@@ -133,4 +139,4 @@ def _result(path: Path) -> tuple[float | None, str | None, str | None]:
         known = isinstance(accuracy, float | int) and bool(command)
         return (accuracy, command, content.get("dataset")) if known else (None, None, None)
     except (ValueError, AttributeError):
-        raise ValueError(f"{path} is no result of a run; expected a table in JSON.") from None
+        raise ValueError(f"{path} is not the result of a run; expected a JSON object.") from None

@@ -1,4 +1,4 @@
-"""What is known of a model, as data: the model card and the SavedModel's metadata say no more."""
+"""What is known about a model, as data for its model card and its SavedModel's metadata."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ from keras_mixers.catalogue.variant import Variant
 from keras_mixers.layers import ConvMixerBlock, MixerBlock, TransformerBlock
 from keras_mixers.models.heads import features_of, is_classifier
 
-BLOCKS: dict[type[keras.layers.Layer], str] = {
+_FAMILY_OF_BLOCK: dict[type[keras.layers.Layer], str] = {
     ConvMixerBlock: "ConvMixer",
     MixerBlock: "MLPMixer",
     TransformerBlock: "T2TViT",
@@ -23,30 +23,30 @@ BLOCKS: dict[type[keras.layers.Layer], str] = {
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What is known of a model; None: it is not known.
+class ModelFacts:
+    """What is known about a model. An attribute is None if it isn't known.
 
     Attributes:
-        name: of the model.
-        family: "ConvMixer", "MLPMixer" or "T2TViT", by its blocks.
+        name: name of the model.
+        family: "ConvMixer", "MLPMixer" or "T2TViT", according to the model's blocks.
         depth: number of blocks.
-        parameters: that an optimiser moves.
-        fixed_parameters: that none moves, such as running statistics.
-        input_shape: (H, W, C); None for a height or width means any.
-        classes: of the head; None: it has no head.
-        feature_shape: of an image's features: (C,), or (H, W, C) or (N, C) where nothing is pooled.
-        mean: that the model subtracts from pixels in [0, 1], per channel.
-        std: that it divides by, per channel.
-        crop: side of the central crop at evaluation, as a share of the resized image's shorter
-            side.
-        interpolation: filter of that resize.
-        labels: whether the names of the classes come with it.
-        licence: of the weights, as SPDX names it.
-        accuracy: share of right predictions, from 0 to 1.
+        parameters: number of trainable parameters.
+        fixed_parameters: number of non-trainable parameters, such as running statistics.
+        input_shape: shape (H, W, C) of an image; None for H or W means any.
+        classes: number of classes; None for a model without head.
+        feature_shape: shape of an image's features: (C,), or (H, W, C) or (N, C) without pooling.
+        mean: mean that the model subtracts from pixels in [0, 1], per channel.
+        std: standard deviation that it then divides by, per channel.
+        crop: side of the central crop at evaluation, as a share of the shorter side of the resized
+            image.
+        interpolation: filter of that resizing.
+        labels: whether the names of the classes come with the model.
+        licence: SPDX identifier of the weights' licence.
+        accuracy: share of correct predictions, from 0 to 1.
         accuracy_source: the command that measured `accuracy`, or where it was published.
-        dataset: what it was trained on.
-        paper: address.
-        versions: of the packages that wrote it.
+        dataset: data set that the weights were trained on.
+        paper: URL of the paper.
+        versions: versions of the packages that collected these facts, by package.
     """
 
     name: str
@@ -70,10 +70,10 @@ class Facts:
     versions: dict[str, str]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the facts, and what goes into the SavedModel, as JSON has them.
+        """Return the facts, and the SavedModel's input type and range, as JSON values.
 
         >>> model = keras_mixers.ConvMixer(8, 1, input_shape=(None, None, 3), classes=5)
-        >>> facts_of(model).to_json()["input_shape"]
+        >>> collect_facts(model).to_json()["input_shape"]
         [None, None, 3]
         """
         facts = {
@@ -83,7 +83,7 @@ class Facts:
         return {**facts, "input_dtype": "float32", "input_range": [0, 1]}
 
 
-def facts_of(
+def collect_facts(
     model: keras.Model,
     labels: Sequence[str] | None = None,
     licence: str | None = None,
@@ -91,24 +91,24 @@ def facts_of(
     accuracy_source: str | None = None,
     dataset: str | None = None,
     preprocessing: Preprocessing | None = None,
-) -> Facts:
-    """Return what is known of a model: what it says itself, and what is told here.
+) -> ModelFacts:
+    """Return what is known about a model: from the model itself, and from the arguments.
 
     Args:
-        model: built by `ConvMixer`, `MLPMixer`, `T2TViT` or `create_model`.
-        labels: names of the classes.
-        licence: of the weights, as SPDX names it.
-        accuracy: share of right predictions, from 0 to 1.
-        accuracy_source: the command that measured it, or where it was published.
-        dataset: what the weights were trained on.
-        preprocessing: of the model's evaluation; None: that of the published variant of its name
-            and normalisation, if there is one.
+        model: a model built by `ConvMixer`, `MLPMixer`, `T2TViT` or `create_model`.
+        labels: names of the classes, if they are known.
+        licence: SPDX identifier of the weights' licence.
+        accuracy: share of correct predictions, from 0 to 1.
+        accuracy_source: the command that measured `accuracy`, or where it was published.
+        dataset: data set that the weights were trained on.
+        preprocessing: how images are resized and cropped at evaluation. By default, as for the
+            published variant with the model's name and normalisation, if there is one.
 
     Raises:
-        ValueError: if the accuracy is no share, or comes without its source.
+        ValueError: if `accuracy` isn't between 0 and 1, or comes without its source.
 
     >>> model = keras_mixers.MLPMixer(8, 2, input_shape=(32, 32, 3), classes=5)
-    >>> facts = facts_of(model, licence="MIT")
+    >>> facts = collect_facts(model, licence="MIT")
     >>> facts.family, facts.classes, facts.feature_shape, facts.mean, facts.licence
     ('MLPMixer', 5, (8,), (0.5, 0.5, 0.5), 'MIT')
     """
@@ -120,20 +120,20 @@ def facts_of(
                 f"accuracy={accuracy!r} came without accuracy_source; say which command measured "
                 "it, or where it was published."
             )
-    blocks = [layer for layer in model.layers if type(layer) in BLOCKS]
-    family = BLOCKS[type(blocks[0])] if blocks else None
+    blocks = [layer for layer in model.layers if type(layer) in _FAMILY_OF_BLOCK]
+    family = _FAMILY_OF_BLOCK[type(blocks[0])] if blocks else None
     height, width, channels = model.inputs[0].shape[1:]
-    mean, std = _normalisation(model, channels)
-    variant = _variant(model.name, family)
-    crop, interpolation = _evaluation(variant, mean, std)
+    mean, std = _read_normalisation(model, channels)
+    variant = _published_variant(model.name, family)
+    crop, interpolation = _published_evaluation(variant, mean, std)
     if preprocessing is not None:
         crop, interpolation = preprocessing.crop, preprocessing.interpolation
-    return Facts(
+    return ModelFacts(
         name=model.name,
         family=family,
         depth=len(blocks),
-        parameters=_count(model.trainable_weights),
-        fixed_parameters=_count(model.non_trainable_weights),
+        parameters=_count_parameters(model.trainable_weights),
+        fixed_parameters=_count_parameters(model.non_trainable_weights),
         input_shape=(height, width, channels),
         classes=model.get_layer("head").units if is_classifier(model) else None,
         feature_shape=tuple(features_of(model).output.shape[1:]),
@@ -146,7 +146,7 @@ def facts_of(
         accuracy=accuracy,
         accuracy_source=None if accuracy is None else accuracy_source,
         dataset=dataset,
-        paper=variant.paper if variant else _paper(family),
+        paper=variant.paper if variant else _paper_of_family(family),
         versions={
             "keras_mixers": keras_mixers.__version__,
             "keras": keras.__version__,
@@ -155,14 +155,14 @@ def facts_of(
     )
 
 
-def _count(weights: Iterable[keras.Variable]) -> int:
+def _count_parameters(weights: Iterable[keras.Variable]) -> int:
     return sum(int(np.prod(weight.shape)) for weight in weights)
 
 
-def _normalisation(
+def _read_normalisation(
     model: keras.Model, channels: int
 ) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
-    """Return mean and std, of pixels in [0, 1], that the layer `preprocessing` stands for."""
+    """Return the mean and std, for pixels in [0, 1], that the layer `preprocessing` applies."""
     layers = [layer for layer in model.layers if layer.name == "preprocessing"]
     if not (layers and isinstance(layers[0], keras.layers.Rescaling)):
         return None, None
@@ -170,23 +170,24 @@ def _normalisation(
     scale = np.broadcast_to(np.asarray(layers[0].scale, "float64"), channels)
     offset = np.broadcast_to(np.asarray(layers[0].offset, "float64"), channels)
     std = 1 / (255 * scale)
-    # Four digits are published; what is past six is rounding; adding 0 turns -0 into 0.
+    # Digits after the sixth are rounding errors: published values have four. Adding 0 turns -0
+    # into 0.
     mean = np.round(-offset * std, 6) + 0.0
     return tuple(mean.tolist()), tuple(np.round(std, 6).tolist())
 
 
-def _variant(name: str, family: str | None) -> Variant | None:
-    """Return the published variant of that name, unless the model is of another family."""
+def _published_variant(name: str, family: str | None) -> Variant | None:
+    """Return the published variant of this name, unless the model belongs to another family."""
     if name not in list_models():
         return None
     variant = model_info(name)
     return variant if variant.family == family else None
 
 
-def _evaluation(
+def _published_evaluation(
     variant: Variant | None, mean: tuple[float, ...] | None, std: tuple[float, ...] | None
 ) -> tuple[float | None, Interpolation | None]:
-    """Return crop and interpolation, where all weights of that mean and std were published so."""
+    """Return the crop and interpolation, if all published weights with this mean and std agree."""
     if variant is None:
         return None, None
     published: list[Preprocessing] = [variant.preprocessing]
@@ -195,6 +196,6 @@ def _evaluation(
     return found.pop() if len(found) == 1 else (None, None)
 
 
-def _paper(family: str | None) -> str | None:
+def _paper_of_family(family: str | None) -> str | None:
     papers = {model_info(name).paper for name in list_models() if model_info(name).family == family}
     return papers.pop() if len(papers) == 1 else None

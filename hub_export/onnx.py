@@ -1,4 +1,4 @@
-"""ONNX files for onnxruntime and others."""
+"""Writes a model as an ONNX file, for onnxruntime and other runtimes."""
 
 import warnings
 from functools import partial
@@ -22,15 +22,15 @@ def export_onnx(
 ) -> Verification:
     """Write a model as a float32 ONNX file.
 
-    The file's input `images` is the model's, (B, H, W, C), float32, pixels in [0, 255] for a model
-    with `include_preprocessing=True`; any batch. Its output `output_0` is the model's too.
+    The file's input `images` is the model's input: (B, H, W, C), float32, any batch size; pixels in
+    [0, 255] for a model with `include_preprocessing=True`. Its output `output_0` is the model's.
 
-    Before it takes its name it is loaded with onnxruntime in a new process and compared; see
-    `verify`.
+    Before the file appears at `path`, it is loaded with onnxruntime in a new process and compared
+    with the model; see `verify`.
 
     Args:
-        model: of one input. One in half precision is converted in float32.
-        path: the file to write, named `*.onnx`. It appears whole or not at all.
+        model: a model with one input. A model in half precision is converted in float32.
+        path: the file to write; its name must end in `.onnx`. It appears whole or not at all.
         overwrite: whether to replace a file at `path`.
         data: images for the comparison, as `verify` takes them.
 
@@ -39,36 +39,36 @@ def export_onnx(
 
     Raises:
         ImportError: if a package of the extra `onnx` is missing.
-        ValueError: if the model needs an operator that ONNX lacks,
-            `path` has another ending, Keras does not run on TensorFlow, or the comparison fails.
-        FileExistsError: if there is something at `path` that must stay.
-        FileNotFoundError: if there is no folder to write into.
+        ValueError: if the model needs an operator that ONNX lacks, `path` has another ending, Keras
+            doesn't run on TensorFlow, or the comparison fails.
+        FileExistsError: if `path` exists and may not be replaced.
+        FileNotFoundError: if the folder to write into doesn't exist.
 
     Reference: https://onnx.ai/onnx/intro, https://github.com/onnx/tensorflow-onnx.
     """
     path = Path(path)
     if path.suffix != ".onnx":
-        raise ValueError(f"The name of an ONNX file ends with '.onnx'; received {path.name!r}.")
+        raise ValueError(f"The name of an ONNX file must end in '.onnx'; received {path.name!r}.")
     return export_verified(partial(write_onnx, model), model, path, overwrite, data=data)
 
 
 def write_onnx(model: keras.Model, path: Path) -> None:
-    """Write what `export_onnx` writes, straight to `path`, without comparing it.
+    """Write the file of `export_onnx` directly to `path`, without comparing it with the model.
 
-    Args and errors are those of `export_onnx`.
+    Arguments and errors are those of `export_onnx`.
     """
     require_packages("onnx", "onnx", "tf2onnx", "onnxruntime")
     require_tensorflow()
     images = keras.InputSpec(shape=model.inputs[0].shape, dtype="float32", name="images")
     with warnings.catch_warnings():
-        # tf2onnx under NumPy 2.
+        # tf2onnx causes this warning under NumPy 2.
         warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
         in_float32(model).export(str(path), format="onnx", input_signature=[images], verbose=False)
-    _finish(model, path)
+    _check_and_name_output(model, path)
 
 
-def _finish(model: keras.Model, path: Path) -> None:
-    """Refuse operators that are not ONNX's, which tf2onnx leaves in, and name the output."""
+def _check_and_name_output(model: keras.Model, path: Path) -> None:
+    """Raise ValueError if tf2onnx left operators that ONNX lacks; rename the output in place."""
     import onnx
 
     content = onnx.load(path)

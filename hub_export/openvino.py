@@ -1,4 +1,4 @@
-"""OpenVINO's own files, for processors of Intel's and others."""
+"""Writes a model in OpenVINO's format, for Intel's and other processors."""
 
 import re
 import tempfile
@@ -10,7 +10,7 @@ import numpy as np
 
 from hub_export.requirements import require_packages, require_tensorflow
 from hub_export.verification.verify import Verification, export_verified
-from hub_export.verification.worker import OPENVINO
+from hub_export.verification.worker import OPENVINO_FILE
 from keras_mixers.models.precision import in_float32
 
 
@@ -20,20 +20,20 @@ def export_openvino(
     overwrite: bool = False,
     data: np.ndarray | str | Path | None = None,
 ) -> Verification:
-    """Write a model as a folder of OpenVINO's `model.xml` and, for the weights, `model.bin`.
+    """Write a model as a folder with OpenVINO's `model.xml` and, for the weights, `model.bin`.
 
-    The input `images` is the model's, (B, H, W, C), float32, pixels in [0, 255] for a model with
-    `include_preprocessing=True`; any batch. The output `output_0` is the model's too. The weights
-    are kept in float32. OpenVINO computes in bfloat16 where the processor can; its option
-    `{"INFERENCE_PRECISION_HINT": "f32"}` gives the model's own numbers.
+    The input `images` is the model's input: (B, H, W, C), float32, any batch size; pixels in
+    [0, 255] for a model with `include_preprocessing=True`. The output `output_0` is the model's.
+    The weights are kept in float32. By default, OpenVINO computes in bfloat16 if the processor
+    supports it; the option `{"INFERENCE_PRECISION_HINT": "f32"}` makes it compute in float32.
 
-    Before it takes its name it is loaded with openvino in a new process and compared, in float32;
-    see `verify`.
+    Before the folder appears at `path`, it is loaded with openvino in a new process and compared
+    with the model, in float32; see `verify`.
 
     Args:
-        model: of one input. One in half precision is converted in float32.
+        model: a model with one input. A model in half precision is converted in float32.
         path: the folder to write. It appears whole or not at all.
-        overwrite: whether to replace such a folder at `path`.
+        overwrite: whether to replace an earlier OpenVINO export at `path`.
         data: images for the comparison, as `verify` takes them.
 
     Returns:
@@ -41,21 +41,21 @@ def export_openvino(
 
     Raises:
         ImportError: if a package of the extra `openvino` is missing.
-        ValueError: if the model needs an operator that OpenVINO lacks,
-            Keras does not run on TensorFlow, or the comparison fails.
-        FileExistsError: if there is something at `path` that must stay.
-        FileNotFoundError: if there is no folder to write into.
+        ValueError: if the model needs an operator that OpenVINO lacks, Keras doesn't run on
+            TensorFlow, or the comparison fails.
+        FileExistsError: if `path` exists and may not be replaced.
+        FileNotFoundError: if the folder to write into doesn't exist.
 
     Reference: https://docs.openvino.ai/2026/openvino-workflow/model-preparation.html.
     """
     write = partial(write_openvino, model)
-    return export_verified(write, model, Path(path), overwrite, OPENVINO, data)
+    return export_verified(write, model, Path(path), overwrite, OPENVINO_FILE, data)
 
 
 def write_openvino(model: keras.Model, folder: Path) -> None:
-    """Write what `export_openvino` writes, straight to `folder`, without comparing it.
+    """Write the folder of `export_openvino` directly, without comparing it with the model.
 
-    Args and errors are those of `export_openvino`.
+    Arguments and errors are those of `export_openvino`.
     """
     require_packages("openvino", "openvino")
     require_tensorflow()
@@ -74,4 +74,4 @@ def write_openvino(model: keras.Model, folder: Path) -> None:
                 f"OpenVINO has no operator for a part of the model {model.name!r}: {missing[0]}."
             ) from None
         folder.mkdir()
-        openvino.save_model(network, folder / OPENVINO, compress_to_fp16=False)
+        openvino.save_model(network, folder / OPENVINO_FILE, compress_to_fp16=False)

@@ -1,4 +1,4 @@
-"""What exports ask for: packages of an extra, and a model and labels that fit."""
+"""Checks what exports need: installed packages, a suitable model, and labels that fit it."""
 
 import importlib.util
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from keras_mixers.models.heads import is_classifier
 
 
 def require_packages(extra: str, *packages: str) -> None:
-    """Raise ImportError if one of `packages` is missing; the message names the extra with them.
+    """Raise ImportError if one of `packages` is missing; the message names the extra to install.
 
     >>> require_packages("onnx", "json")
     """
@@ -23,7 +23,7 @@ def require_packages(extra: str, *packages: str) -> None:
 
 
 def require_tensorflow() -> None:
-    """Raise ValueError unless Keras runs on TensorFlow, whose graphs are what is written."""
+    """Raise ValueError unless Keras runs on TensorFlow, whose graphs the exports are made from."""
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
             "Exports need Keras to run on TensorFlow; received the backend "
@@ -31,24 +31,30 @@ def require_tensorflow() -> None:
         )
 
 
-def require_preprocessing(model: keras.Model, pixels: str, remedy: str) -> None:
-    """Raise ValueError unless a model itself normalises the pixels that it is about to get."""
+def require_preprocessing_layer(model: keras.Model, pixels: str, remedy: str) -> None:
+    """Raise ValueError unless a model normalises pixels in [0, 255] itself.
+
+    Args:
+        model: the model.
+        pixels: what the error says about the pixels, such as "uint8 images are in [0, 255]".
+        remedy: what the error tells the user to do.
+    """
     if not takes_pixels(model):
         raise ValueError(
-            f"{pixels}, and without a layer 'preprocessing' it is not known which the model "
-            f"{model.name!r} expects; {remedy}."
+            f"{pixels}, but the model {model.name!r} has no layer 'preprocessing' that says which "
+            f"pixels it expects; {remedy}."
         )
 
 
-def require_classes(model: keras.Model, what: str) -> None:
-    """Raise ValueError if a model has no classes, which `what` is about."""
+def require_classifier(model: keras.Model, argument: str) -> None:
+    """Raise ValueError if a model has no classes, so that `argument` makes no sense for it."""
     if not is_classifier(model):
-        raise ValueError(f"The model {model.name!r} has no classes; leave the {what} out.")
+        raise ValueError(f"The model {model.name!r} has no classes; leave the {argument} out.")
 
 
-def require_names(model: keras.Model, labels: Sequence[str]) -> None:
-    """Raise ValueError unless there is a label, of one line, for each class of a model."""
-    require_classes(model, "labels")
+def require_label_per_class(model: keras.Model, labels: Sequence[str]) -> None:
+    """Raise ValueError unless there is one label, a line of text, for each class of a model."""
+    require_classifier(model, "labels")
     check_count("The labels", labels, model.outputs[0].shape[-1])
     for label in labels:
         if not label.strip() or len(label.splitlines()) > 1:

@@ -52,6 +52,15 @@ def class_names(path: str | Path, classes: int) -> list[str]:
     return names
 
 
+def format_labels(names: Sequence[str]) -> str:
+    r"""Return the text of a file of class names, one per line, as `class_names` reads it.
+
+    >>> format_labels(["cat", "dog"])
+    'cat\ndog\n'
+    """
+    return "".join(f"{name}\n" for name in names)
+
+
 def decode_predictions(
     probabilities: np.ndarray, top: int = 5, names: Sequence[str] | None = None
 ) -> list[list[tuple[str, float]]]:

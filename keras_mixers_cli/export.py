@@ -202,9 +202,9 @@ def verify(
 ) -> None:
     """Load an export in a new process, run it on images and compare it with its model."""
     with quiet_start():
-        from hub_export.publish.hub import parts_of
+        from hub_export.publish.hub import list_exports
         from hub_export.verification.verify import verify
-    parts = parts_of(export)
+    parts = list_exports(export)
     network = _origin(against, weights).model
     faults = []
     for part in parts:
@@ -255,11 +255,13 @@ def _representative_images(
     if data is None or Path(data).is_dir():
         return data
     with packages_of("train"):
-        from hub_export.requirements import require_preprocessing
+        from hub_export.requirements import require_preprocessing_layer
         from keras_mixers.inference import image_shape
         from training.data import sample_images
 
-        require_preprocessing(origin.model, f"{data} has pixels in [0, 255]", "give a folder of it")
+        require_preprocessing_layer(
+            origin.model, f"{data} has pixels in [0, 255]", "give a folder of it"
+        )
         facts = origin.facts
         shape = input_shape or image_shape(origin.model)
         return sample_images(data, shape, facts.crop or 1.0, facts.interpolation or "bicubic")

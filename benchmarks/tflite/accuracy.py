@@ -10,7 +10,7 @@ import numpy as np
 
 from hub_export.tflite.export import export_tflite
 from hub_export.verification.tflite_file import Quantize
-from hub_export.verification.worker import load
+from hub_export.verification.worker import load_export
 from keras_mixers.models.heads import without_softmax
 from training.data import evaluation_batches, open_data, sample_images
 from training.loop.network import evaluation_preprocessing
@@ -66,7 +66,7 @@ def kept(subject: Trained, quantize: Quantize, path: Path) -> Kept:
     data = sample_images("digits", shape) if quantize.startswith("int") else None
     export_tflite(subject.network, path, quantize, data, output="logits")
     wanted = without_softmax(subject.network).predict(subject.images, verbose=0)
-    found = load(path)(subject.images)["logits"]
+    found = load_export(path)(subject.images)["logits"]
     lengths = np.linalg.norm(found, axis=-1) * np.linalg.norm(wanted, axis=-1)
     return Kept(
         before=float(np.mean(wanted.argmax(-1) == subject.labels)),

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from hub_export.model_facts import Facts
+from hub_export.model_facts import ModelFacts
 from keras_mixers.inference import DEFAULT_SIZE
 
 
-def usage(facts: Facts, handles: Sequence[str], archives: Mapping[str, str]) -> str:
+def loading_examples(facts: ModelFacts, handles: Sequence[str], archives: Mapping[str, str]) -> str:
     """Return the examples, in Markdown. They run one after the other where the handles are.
 
     Args:
@@ -44,7 +44,7 @@ def _pooling(package: str, layer: str) -> str:
     return f"        {package}.layers.{layer}(),\n" if layer else ""
 
 
-def _image(facts: Facts) -> str:
+def _image(facts: ModelFacts) -> str:
     height, width, channels = facts.input_shape
     sides = f"{height or DEFAULT_SIZE}, {width or DEFAULT_SIZE}"
     options = ""
@@ -158,7 +158,7 @@ body = json.dumps({"signature_name": "serving_default", "instances": images.toli
     )
 
 
-def _other_runtimes(facts: Facts) -> str:
+def _other_runtimes(facts: ModelFacts) -> str:
     height, width, _ = facts.input_shape
     size = "" if height and width else f" --size {height or width or DEFAULT_SIZE}"
     return (

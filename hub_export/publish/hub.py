@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from hub_export.archive import SAVED_MODEL_FILE, SUFFIX, write_archive
-from hub_export.model_facts import Facts, facts_of
+from hub_export.model_facts import ModelFacts, collect_facts
 from hub_export.publish import kaggle
 from hub_export.publish.model_card import model_card
 from hub_export.saved_model.export import write_saved_model
@@ -19,14 +19,14 @@ from keras_mixers.models.heads import features_of, is_classifier
 
 CLASSIFICATION, FEATURE_VECTOR = "classification", "feature-vector"
 HANDLES = (CLASSIFICATION, FEATURE_VECTOR)
-CARD = "README.md"
+CARD_FILE = "README.md"
 
 
 def export_hub(
     model: keras.Model,
     out: str | Path,
     labels: Sequence[str] | None = None,
-    facts: Facts | None = None,
+    facts: ModelFacts | None = None,
     tar: bool = False,
     data: np.ndarray | str | Path | None = None,
     overwrite: bool = False,
@@ -42,7 +42,7 @@ def export_hub(
         model: with `include_preprocessing=True`.
         out: the folder to write. It appears whole or not at all.
         labels: a name for each class.
-        facts: what is known of the model, from `facts_of`; None: what it says itself.
+        facts: what is known of the model, from `collect_facts`; None: what it says itself.
         tar: whether to write archives too.
         data: images for the comparison, as `verify` takes them.
         overwrite: whether to replace an earlier export at `out`.
@@ -68,7 +68,9 @@ def export_hub(
 
     Reference: https://www.tensorflow.org/hub/common_saved_model_apis/images.
     """
-    facts = facts_of(model, labels) if facts is None else replace(facts, labels=labels is not None)
+    facts = (
+        collect_facts(model, labels) if facts is None else replace(facts, labels=labels is not None)
+    )
     with write_atomically(Path(out), overwrite, marker=kaggle.MODEL_METADATA_FILE) as place:
         place.mkdir()
         verifications = {}
@@ -85,12 +87,12 @@ def export_hub(
             names = {handle: f"{handle}{SUFFIX}" for handle in verifications}
             digests = {name: write_archive(place / h, place / name) for h, name in names.items()}
         card = model_card(facts, list(verifications), digests)
-        (place / CARD).write_text(card, encoding="utf-8")
-        kaggle.write_kaggle(place, facts, card, list(verifications))
+        (place / CARD_FILE).write_text(card, encoding="utf-8")
+        kaggle.write_kaggle_metadata(place, facts, card, list(verifications))
     return verifications
 
 
-def parts_of(path: Path) -> list[Path]:
+def list_exports(path: Path) -> list[Path]:
     """Return the exports in a folder that `export_hub` wrote; of any other path, itself."""
     if not (path / kaggle.MODEL_METADATA_FILE).is_file():
         return [path]
@@ -102,7 +104,7 @@ def _write(
     model: keras.Model,
     folder: Path,
     labels: Sequence[str] | None,
-    facts: Facts,
+    facts: ModelFacts,
     data: np.ndarray | str | Path | None,
 ) -> Verification:
     write = partial(write_saved_model, model, labels=labels, metadata=facts.to_json())
@@ -111,10 +113,10 @@ def _write(
     )
 
 
-def _of_features(features: keras.Model, facts: Facts) -> Facts:
+def _of_features(features: keras.Model, facts: ModelFacts) -> ModelFacts:
     """Return what is known of a model's features, which have no classes and no accuracy."""
     return replace(
-        facts_of(features),
+        collect_facts(features),
         licence=facts.licence,
         dataset=facts.dataset,
         crop=facts.crop,

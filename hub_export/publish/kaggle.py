@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hub_export.model_facts import Facts
+from hub_export.model_facts import ModelFacts
 
 MODEL_METADATA_FILE = "model-metadata.json"
 INSTANCE_FILE = "model-instance-metadata.json"
@@ -38,7 +38,7 @@ LICENCES = {
 }
 
 
-def write_kaggle(out: Path, facts: Facts, card: str, handles: Sequence[str]) -> None:
+def write_kaggle_metadata(out: Path, facts: ModelFacts, card: str, handles: Sequence[str]) -> None:
     """Write Kaggle's files into a folder of SavedModels.
 
     `out` gets `model-metadata.json`, and each of its folders, one a variation of the model, gets
@@ -58,7 +58,7 @@ def write_kaggle(out: Path, facts: Facts, card: str, handles: Sequence[str]) -> 
         _write(out / handle / INSTANCE_FILE, instance_metadata(facts, handle))
 
 
-def model_metadata(facts: Facts, card: str) -> dict[str, Any]:
+def model_metadata(facts: ModelFacts, card: str) -> dict[str, Any]:
     """Return what `kaggle models create` reads.
 
     Reference: https://github.com/Kaggle/kaggle-cli/blob/main/docs/models_metadata.md.
@@ -76,7 +76,7 @@ def model_metadata(facts: Facts, card: str) -> dict[str, Any]:
     }
 
 
-def instance_metadata(facts: Facts, handle: str) -> dict[str, Any]:
+def instance_metadata(facts: ModelFacts, handle: str) -> dict[str, Any]:
     """Return what `kaggle models variations create` reads; see `model_metadata`."""
     height, width, channels = facts.input_shape
     size = "images of any height and width" if height is None else f"images of {height} x {width}"

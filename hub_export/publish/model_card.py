@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from hub_export.model_facts import Facts
-from hub_export.publish.card_examples import usage
+from hub_export.model_facts import ModelFacts
+from hub_export.publish.card_examples import loading_examples
 from hub_export.publish.kaggle import FRAMEWORK, kaggle_licence, slug
 
 
 def model_card(
-    facts: Facts, handles: Sequence[str], archives: Mapping[str, str] | None = None
+    facts: ModelFacts, handles: Sequence[str], archives: Mapping[str, str] | None = None
 ) -> str:
     """Return the model card of an export, in Markdown.
 
@@ -20,9 +20,9 @@ def model_card(
         archives: sha256 of each archive, by file name such as "classification.tar.gz".
 
     >>> import keras_mixers
-    >>> from hub_export.model_facts import facts_of
+    >>> from hub_export.model_facts import collect_facts
     >>> model = keras_mixers.MLPMixer(8, 2, input_shape=(32, 32, 3), classes=5, name="mixer")
-    >>> model_card(facts_of(model), ["classification", "feature-vector"]).splitlines()[0]
+    >>> model_card(collect_facts(model), ["classification", "feature-vector"]).splitlines()[0]
     '# mixer'
     """
     archives = archives or {}
@@ -44,7 +44,7 @@ def model_card(
         "## Limits",
         _limits(facts),
         "## How to load",
-        usage(facts, handles, archives),
+        loading_examples(facts, handles, archives),
         "## Kaggle",
         _kaggle(facts, handles),
         "## Security",
@@ -53,14 +53,14 @@ def model_card(
     return "\n\n".join(parts) + "\n"
 
 
-def _summary(facts: Facts) -> str:
+def _summary(facts: ModelFacts) -> str:
     kind = facts.family or "A network"
     if facts.classes is None:
         return f"{kind} that turns images into features, as a TensorFlow SavedModel."
     return f"{kind} that sorts images into {facts.classes:,} classes, as TensorFlow SavedModels."
 
 
-def _architecture(facts: Facts) -> str:
+def _architecture(facts: ModelFacts) -> str:
     names = {"keras_mixers": "keras-mixers", "keras": "Keras", "tensorflow": "TensorFlow"}
     versions = ", ".join(f"{names[name]} {version}" for name, version in facts.versions.items())
     rows = {
@@ -76,7 +76,7 @@ def _architecture(facts: Facts) -> str:
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {row} |" for name, row in rows.items())])
 
 
-def _input(facts: Facts) -> str:
+def _input(facts: ModelFacts) -> str:
     height, width, channels = facts.input_shape
     colours = "RGB" if channels == 3 else f"of {channels} channels"
     if height is None and width is None:
@@ -90,7 +90,7 @@ def _input(facts: Facts) -> str:
     )
 
 
-def _outputs(facts: Facts, handles: Sequence[str]) -> str:
+def _outputs(facts: ModelFacts, handles: Sequence[str]) -> str:
     features = _shape((None, *facts.feature_shape))
     logits = _shape((None, facts.classes))
     rows = ["| handle | signature | output | shape | what |", "|---|---|---|---|---|"]
@@ -120,7 +120,7 @@ def _outputs(facts: Facts, handles: Sequence[str]) -> str:
     return text + "\n\n" + "\n".join(rows) + "\n\n`assets/metadata.json` says what this card says."
 
 
-def _preprocessing(facts: Facts) -> str:
+def _preprocessing(facts: ModelFacts) -> str:
     if facts.mean is None or facts.std is None:
         inside = (
             "What the network does to pixels is in its layer `preprocessing`; no more is known."
@@ -137,13 +137,13 @@ def _preprocessing(facts: Facts) -> str:
     )
 
 
-def _accuracy(facts: Facts) -> str:
+def _accuracy(facts: ModelFacts) -> str:
     if facts.accuracy is None:
         return "Not measured."
     return f"{100 * facts.accuracy:.2f} % of predictions are right; source: {facts.accuracy_source}"
 
 
-def _limits(facts: Facts) -> str:
+def _limits(facts: ModelFacts) -> str:
     limits = []
     if None not in facts.input_shape:
         limits.append("Images of another size are refused; resize them.")
@@ -155,7 +155,7 @@ def _limits(facts: Facts) -> str:
     return "\n".join(f"- {limit}" for limit in limits)
 
 
-def _kaggle(facts: Facts, handles: Sequence[str]) -> str:
+def _kaggle(facts: ModelFacts, handles: Sequence[str]) -> str:
     model = slug(facts.name)
     commands = ["kaggle models create -p ."]
     commands += [f"kaggle models variations create -p {h} --dir-mode zip" for h in handles]

@@ -11,9 +11,13 @@ import numpy as np
 import tensorflow as tf
 
 from hub_export.archive import SAVED_MODEL_FILE
-from hub_export.model_facts import facts_of
-from hub_export.requirements import require_names, require_preprocessing, require_tensorflow
-from hub_export.saved_model.reusable import call, reusable
+from hub_export.model_facts import collect_facts
+from hub_export.requirements import (
+    require_label_per_class,
+    require_preprocessing_layer,
+    require_tensorflow,
+)
+from hub_export.saved_model.reusable import call_on_unit_range, make_reusable
 from hub_export.verification.verify import Verification, export_verified
 from keras_mixers.models.heads import features_of, is_classifier, to_probabilities, without_softmax
 
@@ -87,16 +91,16 @@ def write_saved_model(
     """
     require_tensorflow()
     remedy = "build it with include_preprocessing=True"
-    require_preprocessing(model, "The SavedModel takes pixels in [0, 1]", remedy)
+    require_preprocessing_layer(model, "The SavedModel takes pixels in [0, 1]", remedy)
     root_model = without_softmax(model)
     if labels is not None:
-        require_names(model, labels)
+        require_label_per_class(model, labels)
     if metadata is None:
-        metadata = facts_of(model, labels).to_json()
+        metadata = collect_facts(model, labels).to_json()
     images = tf.TensorSpec(root_model.inputs[0].shape, tf.float32, name="images")
-    root = reusable(root_model, images)
+    root = make_reusable(root_model, images)
     if is_classifier(model):
-        root.features = reusable(features_of(model), images)
+        root.features = make_reusable(features_of(model), images)
     with tempfile.TemporaryDirectory() as assets:
         if labels is not None:
             root.labels = _asset(Path(assets, "labels.txt"), "".join(f"{n}\n" for n in labels))
@@ -116,19 +120,19 @@ def _signatures(model: keras.Model, images: tf.TensorSpec) -> dict[str, Callable
 
     @signature
     def feature_vector(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"default": call(features, images, training=False)}
+        return {"default": call_on_unit_range(features, images, training=False)}
 
     if not is_classifier(model):
         return {"serving_default": feature_vector, "feature_vector": feature_vector}
 
     @signature
     def serving_default(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        scores = call(logits, images, training=False)
+        scores = call_on_unit_range(logits, images, training=False)
         return {"logits": scores, "probabilities": to_probabilities(model, scores)}
 
     @signature
     def image_classification(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"default": call(logits, images, training=False)}
+        return {"default": call_on_unit_range(logits, images, training=False)}
 
     return {
         "serving_default": serving_default,

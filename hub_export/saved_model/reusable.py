@@ -6,12 +6,12 @@ import keras
 import tensorflow as tf
 
 
-def call(model: keras.Model, images: tf.Tensor, training: bool) -> tf.Tensor:
+def call_on_unit_range(model: keras.Model, images: tf.Tensor, training: bool) -> tf.Tensor:
     """Apply a model of pixels in [0, 255] to images (B, H, W, C) in [0, 1]; float32 comes out."""
     return tf.cast(model(255.0 * images, training=training), tf.float32)
 
 
-def reusable(model: keras.Model, images: tf.TensorSpec) -> tf.train.Checkpoint:
+def make_reusable(model: keras.Model, images: tf.TensorSpec) -> tf.train.Checkpoint:
     """Return an object with the interface of a reusable SavedModel, traced for `images`.
 
     It has `__call__(inputs, training=False)`, `variables`, `trainable_variables` and
@@ -28,7 +28,7 @@ def reusable(model: keras.Model, images: tf.TensorSpec) -> tf.train.Checkpoint:
     class Root(tf.train.Checkpoint):
         @tf.function(autograph=False)
         def __call__(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-            return call(model, inputs, training)
+            return call_on_unit_range(model, inputs, training)
 
     root = Root()
     root.variables = [weight.value for weight in model.variables]

@@ -1,15 +1,15 @@
-"""Images that show a quantisation which numbers a model meets."""
+"""Images that show which numbers occur in a model, so that integers can be given their ranges."""
 
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from hub_export.requirements import require_preprocessing
-from hub_export.verification.images import ENDINGS, check_pixels, image_files
+from hub_export.requirements import require_preprocessing_layer
+from hub_export.verification.images import IMAGE_SUFFIXES, check_pixels, find_image_files
 from keras_mixers.inference import read_pixels, takes_pixels
 
-LEAST, MOST = 16, 100
+MIN_IMAGES, MAX_IMAGES = 16, 100
 
 
 def calibration_images(
@@ -17,16 +17,18 @@ def calibration_images(
     data: np.ndarray | str | Path | None,
     shape: tuple[int, int, int],
 ) -> np.ndarray:
-    """Return up to MOST images (N, H, W, C), float32, drawn evenly from all that there are.
+    """Return at least MIN_IMAGES and at most MAX_IMAGES images (N, H, W, C), float32.
 
     Args:
-        model: of pixels in [0, 255], if it has a layer `preprocessing`; else of anything.
-        data: a folder of images, in any folders below it; or an array of images as they are, such
-            as `training.data.sample_images` draws from a data set.
-        shape: (H, W, C) of an image.
+        model: the model to quantise. Its images are pixels in [0, 255] if it has a layer
+            `preprocessing`, otherwise any numbers.
+        data: a folder of images, searched with its subfolders, or an array of images as the model
+            takes them, such as `training.data.sample_images` draws from a data set. From more than
+            MAX_IMAGES images, evenly spaced ones are taken.
+        shape: shape (H, W, C) of an image.
 
     Raises:
-        ValueError: if there are none, too few, or they don't fit.
+        ValueError: if there are too few images, or they don't fit the model.
         FileNotFoundError: if there is no such folder.
 
     >>> import keras_mixers
@@ -37,54 +39,54 @@ def calibration_images(
     if data is None:
         raise ValueError(
             "Quantising to integers needs representative_data: at least "
-            f"{LEAST} images, as a folder or an array (N, H, W, C)."
+            f"{MIN_IMAGES} images, as a folder or an array (N, H, W, C)."
         )
     if isinstance(data, np.ndarray):
-        images = _checked(model, data, shape)
+        images = _select_from_array(model, data, shape)
     elif Path(data).is_dir():
-        images = _of_folder(model, Path(data), shape)
+        images = _read_from_folder(model, Path(data), shape)
     else:
         raise FileNotFoundError(f"There is no folder of images {str(data)!r}.")
-    if len(images) < LEAST:
+    if len(images) < MIN_IMAGES:
         raise ValueError(
-            f"Quantising to integers needs at least {LEAST} images; received {len(images)}."
+            f"Quantising to integers needs at least {MIN_IMAGES} images; received {len(images)}."
         )
     return images.astype("float32")
 
 
-def _evenly(count: int) -> list[int]:
-    """Return the indices of up to MOST of `count` images."""
-    kept = min(count, MOST)
+def _evenly_spaced(count: int) -> list[int]:
+    """Return the indices of up to MAX_IMAGES of `count` images."""
+    kept = min(count, MAX_IMAGES)
     return [i * count // kept for i in range(kept)]
 
 
-def _checked(model: keras.Model, images: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+def _select_from_array(
+    model: keras.Model, images: np.ndarray, shape: tuple[int, int, int]
+) -> np.ndarray:
     if images.ndim != 4 or images.shape[1:] != shape:
-        wanted = ", ".join(map(str, shape))
+        expected = ", ".join(map(str, shape))
         raise ValueError(
-            f"The images of representative_data must have the shape (N, {wanted}); received "
+            f"The images of representative_data must have shape (N, {expected}); received "
             f"{images.shape}."
         )
-    images = images[_evenly(len(images))]
+    images = images[_evenly_spaced(len(images))]
     if not np.all(np.isfinite(images)):
-        raise ValueError("The images of representative_data hold numbers that are not finite.")
+        raise ValueError(
+            "The images of representative_data must be finite; received infinity or NaN."
+        )
     if takes_pixels(model):
         check_pixels("The images of representative_data", images)
     return images
 
 
-def _of_folder(model: keras.Model, folder: Path, shape: tuple[int, int, int]) -> np.ndarray:
-    _check_pixels(model, folder)
-    files = image_files(folder)
-    if len(files) < LEAST:
+def _read_from_folder(model: keras.Model, folder: Path, shape: tuple[int, int, int]) -> np.ndarray:
+    remedy = "pass its images as an array, as the model takes them"
+    require_preprocessing_layer(model, f"{folder} holds pixels in [0, 255]", remedy)
+    files = find_image_files(folder)
+    if len(files) < MIN_IMAGES:
         raise ValueError(
-            f"Quantising to integers needs at least {LEAST} images; {str(folder)!r} has "
-            f"{len(files)} files that end in {', '.join(ENDINGS)}."
+            f"Quantising to integers needs at least {MIN_IMAGES} images; {str(folder)!r} has "
+            f"{len(files)} files that end in {', '.join(IMAGE_SUFFIXES)}."
         )
-    chosen = [files[i] for i in _evenly(len(files))]
+    chosen = [files[i] for i in _evenly_spaced(len(files))]
     return np.stack([read_pixels(path, model, shape) for path in chosen])
-
-
-def _check_pixels(model: keras.Model, data: object) -> None:
-    remedy = "pass representative_data as an array of it"
-    require_preprocessing(model, f"{data} has pixels in [0, 255]", remedy)

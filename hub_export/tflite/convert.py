@@ -1,4 +1,4 @@
-"""From a model to the bytes of a TFLite file."""
+"""Converts a model to the content of a TFLite file."""
 
 import os
 import tempfile
@@ -14,7 +14,7 @@ from tensorflow.lite.python.convert_phase import ConverterError
 from hub_export.verification.tflite_file import Quantize
 
 InputType = Literal["float32", "uint8"]
-INTEGERS = {
+INTEGER_OPERATORS = {
     "int8": tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
     "int16x8": tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
 }
@@ -28,22 +28,25 @@ def convert(
     input_type: InputType,
     calibration: np.ndarray | None,
 ) -> bytes:
-    """Convert a model with TFLite's own operators alone.
+    """Convert a model to a TFLite file that uses only TFLite's built-in operators.
 
     Args:
-        model: of float32, in the form to convert.
-        shape: (B, H, W, C) of the file's input `images`.
+        model: a float32 model, already in the form that the file should compute.
+        shape: shape (B, H, W, C) of the file's input `images`.
         output: name of the file's output.
-        quantize: see `hub_export.tflite.export.export_tflite`.
-        input_type: of `images`. An integer file of uint8 images gives uint8 too.
+        quantize: types of the numbers; see `hub_export.tflite.export.export_tflite`.
+        input_type: type of `images`. With "uint8", the output of an "int8" file is uint8 too.
         calibration: images (N, H, W, C), float32, for "int8" and "int16x8".
+
+    Returns:
+        The content of the file.
 
     Raises:
         ValueError: if TFLite has no operator for a part of the model.
     """
-    # A file of int8 reads uint8 as its own numbers; in all others they become floats first.
-    cast = input_type if quantize != "int8" else "float32"
-    images = tf.TensorSpec(shape, cast, name="images")
+    # An int8 file uses uint8 images as its own integers; other files first cast them to floats.
+    traced_type = input_type if quantize != "int8" else "float32"
+    images = tf.TensorSpec(shape, traced_type, name="images")
 
     def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
         return {output: model(tf.cast(images, tf.float32), training=False)}
@@ -59,47 +62,48 @@ def convert(
         if quantize == "float16":
             converter.target_spec.supported_types = [tf.float16]
         if calibration is not None:
-            batches = _batches(calibration, shape[0] or 1, cast)
+            batches = _calibration_batches(calibration, shape[0] or 1, traced_type)
             converter.representative_dataset = lambda: ([batch] for batch in batches)
-            converter.target_spec.supported_ops = [INTEGERS[quantize]]
+            converter.target_spec.supported_ops = [INTEGER_OPERATORS[quantize]]
         if quantize == "int8" and input_type == "uint8":
             converter.inference_input_type = converter.inference_output_type = tf.uint8
         try:
-            with _quiet():
+            with _silent_stderr():
                 return converter.convert()
         except ConverterError as error:
-            raise ValueError(refusal(model, _reason(error))) from None
-        except RuntimeError as error:  # While the images of the calibration are run, or after.
+            raise ValueError(missing_operator_message(model, _error_line(error))) from None
+        except RuntimeError as error:  # Raised during calibration or after it.
             raise ValueError(
-                f"The model {model.name!r} can't be quantised to {quantize}: {_reason(error)}."
+                f"The model {model.name!r} can't be quantised to {quantize}: {_error_line(error)}."
             ) from None
 
 
-def refusal(model: keras.Model, operators: str) -> str:
-    """Return the message for operators that can't be in the file."""
-    return f"TFLite has no operator of its own for a part of the model {model.name!r}: {operators}."
+def missing_operator_message(model: keras.Model, operators: str) -> str:
+    """Return the message of the error about operators that a TFLite file can't have."""
+    return f"TFLite has no built-in operator for a part of the model {model.name!r}: {operators}."
 
 
-def _batches(images: np.ndarray, size: int, dtype: str) -> list[np.ndarray]:
-    """Return whole batches of the images, the first of which shows black and white."""
+def _calibration_batches(images: np.ndarray, size: int, dtype: str) -> list[np.ndarray]:
+    """Return the images in whole batches, with a black and a white pixel in the first image."""
     images = images.copy()
     if images.min() >= 0 and images.max() > 1:
-        # So that the integers of the input are the pixels themselves.
+        # The range of the input is then exactly [0, 255], so that its integers are the pixels.
         images[0, 0, 0], images[0, -1, -1] = 0, 255
     count = -(-len(images) // size)
     images = images[np.arange(count * size) % len(images)]
     return list(images.reshape(count, size, *images.shape[1:]).astype(dtype))
 
 
-def _reason(error: Exception) -> str:
+def _error_line(error: Exception) -> str:
+    """Return the first line of an error, or the one that names missing operators."""
     lines = [line for line in str(error).splitlines() if line.strip()]
-    wanted = [line[14:].strip() for line in lines if line.startswith("TF Select ops:")]
-    return (wanted or lines or [type(error).__name__])[0].rstrip(".")
+    missing = [line[14:].strip() for line in lines if line.startswith("TF Select ops:")]
+    return (missing or lines or [type(error).__name__])[0].rstrip(".")
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Hide what the converter prints, past Python's logging, of its own workings."""
+def _silent_stderr() -> Iterator[None]:
+    """Hide what the converter's C++ code prints, which Python's logging can't turn off."""
     stderr = os.dup(2)
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)

@@ -1,4 +1,4 @@
-"""TFLite files for phones and other small machines."""
+"""Writes a model as a TFLite file, for phones and other small devices."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -7,20 +7,25 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from hub_export.requirements import require_classes, require_packages, require_tensorflow
+from hub_export.requirements import require_classifier, require_packages, require_tensorflow
 from hub_export.tflite.calibration import calibration_images
-from hub_export.tflite.convert import INTEGERS, InputType, convert, refusal
-from hub_export.tflite.fast_layers import for_tflite
+from hub_export.tflite.convert import (
+    INTEGER_OPERATORS,
+    InputType,
+    convert,
+    missing_operator_message,
+)
+from hub_export.tflite.fast_layers import with_fast_layers
 from hub_export.tflite.flatbuffer_edits import with_centred_factors, with_float_depthwise
-from hub_export.tflite.integer_layers import with_integer_forms, with_softmax_performer
+from hub_export.tflite.integer_layers import with_integer_layers, with_softmax_performer
 from hub_export.tflite.metadata import with_metadata
 from hub_export.tflite.settings import (
     InputShape,
     Settings,
-    check_choices,
-    description_of,
-    file_input_type,
-    file_shape,
+    check_settings,
+    choose_input_shape,
+    choose_input_type,
+    describe_file,
 )
 from hub_export.verification.tflite_file import Quantize, custom_operators, float_tensors
 from hub_export.verification.verify import Verification, export_verified
@@ -29,7 +34,8 @@ from keras_mixers.inference import DEFAULT_SIZE, takes_pixels
 from keras_mixers.models.heads import Output, with_output
 from keras_mixers.models.precision import in_float32
 
-_COMPARED = 16
+# Number of calibration images that an integer file is compared with its model on.
+_COMPARED_IMAGES = 16
 
 
 def export_tflite(
@@ -47,36 +53,40 @@ def export_tflite(
     overwrite: bool = False,
     data: np.ndarray | str | Path | None = None,
 ) -> Verification:
-    """Write a model as a TFLite file, of TFLite's own operators alone.
+    """Write a model as a TFLite file that uses only TFLite's built-in operators.
 
-    The file's input `images` is (batch, H, W, C): pixels in [0, 255] for a model with
-    `include_preprocessing=True`. A model in half precision is converted in float32.
+    The file's input `images` has the shape (batch, H, W, C) and holds pixels in [0, 255] for a
+    model with `include_preprocessing=True`. A model in half precision is converted in float32.
+
+    `quantize` chooses the types of the file's numbers:
 
     - "none": float32.
-    - "float16": weights of half the size, computed in float32.
-    - "dynamic": weights of int8, but for tensors of less than 1,024 numbers, which stay float32;
-      what is computed with them is rounded for each image anew.
-    - "int8": no number in the file is floating, but for input and output if `input_type` is
-      "float32". Else the output is uint8 too; `quantization` of LiteRT's output details says what
-      its numbers mean.
-    - "int16x8": weights of int8, what is computed with them of int16.
+    - "float16": float16 weights, half the size; computed in float32.
+    - "dynamic": int8 weights, except for tensors of fewer than 1,024 numbers, which stay float32;
+      activations are quantised anew for each image.
+    - "int8": integers only, except for input and output if `input_type` is "float32". Otherwise the
+      output is uint8 too, and `quantization` in LiteRT's output details says what its numbers mean.
+    - "int16x8": int8 weights and int16 activations.
 
-    The file says which classes it knows, and that it takes pixels, as TFLite Metadata. Before it
-    takes its name it is loaded in a new process and compared; see `verify`.
+    The file carries TFLite Metadata: the names of its classes, and that it takes pixels. Before it
+    appears at `path`, it is loaded in a new process and compared with the model; see `verify`.
 
     Args:
-        model: of one input.
+        model: a model with one input.
         path: the file to write. It appears whole or not at all.
-        quantize: what the numbers of the file are.
-        representative_data: for "int8" and "int16x8": images like those to come, of which up to
-            100 are run, evenly drawn. A folder of images; or an array (N, H, W, C) as the model
-            takes it, such as `training.data.sample_images` draws from a data set.
-        batch: how many images at a time; None: any number, at the cost of time.
-        input_shape: (H, W, C), for a model that takes any size; None for H or W leaves it open.
-        input_type: "float32" or "uint8", which takes pixels as they are; None: "uint8" for "int8".
-        output: of a classifier; None: as the model has it.
-        labels: a name for each class.
-        licence: of the weights, as SPDX names it.
+        quantize: types of the file's numbers, as above.
+        representative_data: for "int8" and "int16x8": images like those that the file will see,
+            up to 100 of which, evenly spaced, calibrate the ranges of the integers. A folder of
+            images, or an array (N, H, W, C) as the model takes it, such as
+            `training.data.sample_images` draws from a data set.
+        batch: number of images at a time; None for any number, which is slower.
+        input_shape: shape (H, W, C) of the images, for a model that takes any size; None for H or W
+            leaves it open.
+        input_type: type of the images, "float32" or "uint8". By default "uint8" for an "int8" file
+            of a model that takes pixels, otherwise "float32".
+        output: "logits" or "probabilities", for a classifier. By default, the model's own output.
+        labels: one name per class.
+        licence: SPDX identifier of the weights' licence.
         overwrite: whether to replace a file at `path`.
         data: images for the comparison, as `verify` takes them.
 
@@ -84,12 +94,12 @@ def export_tflite(
         What was compared.
 
     Raises:
-        ValueError: if the model needs an operator that TFLite lacks or its size is not known,
-            arguments don't fit, there are too few images or of another shape, Keras does not run
-            on TensorFlow, or the comparison fails.
+        ValueError: if TFLite lacks an operator that the model needs, the images have no fixed size
+            and none is given, arguments don't fit the model, there are too few images or they have
+            another shape, Keras doesn't run on TensorFlow, or the comparison fails.
         ImportError: if a package of the extra `export` is missing.
-        FileExistsError: if there is something at `path` that must stay.
-        FileNotFoundError: if there is no folder to write into, or of images.
+        FileExistsError: if `path` exists and may not be replaced.
+        FileNotFoundError: if the folder to write into, or the folder of images, doesn't exist.
 
     Example:
 
@@ -105,13 +115,14 @@ def export_tflite(
     https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/post_training_quantization.
     """
     path = Path(path)
-    check_writable(path, overwrite)  # Before the conversion takes its time.
-    asked = Settings(quantize, batch, input_shape, input_type, output, labels, licence)
-    calibration = _calibration(model, asked, representative_data)
+    check_writable(path, overwrite)  # Checked first, because the conversion takes a while.
+    settings = Settings(quantize, batch, input_shape, input_type, output, labels, licence)
+    calibration = _load_calibration(model, settings, representative_data)
     if data is None and calibration is not None and takes_pixels(model):
-        # Others than those to come may lie out of the range of the integers.
-        data = calibration[:: max(len(calibration) // _COMPARED, 1)][:_COMPARED]
-    write = partial(write_as_asked, model, asked, calibration)
+        # Other images may exceed the ranges that the integers were calibrated for.
+        step = max(len(calibration) // _COMPARED_IMAGES, 1)
+        data = calibration[::step][:_COMPARED_IMAGES]
+    write = partial(write_with_settings, model, settings, calibration)
     return export_verified(write, model, path, overwrite, data=data)
 
 
@@ -123,86 +134,97 @@ def write_tflite(
     *,
     input_shape: InputShape | None = None,
 ) -> None:
-    """Write what `export_tflite` writes, straight to `path`, without comparing it.
+    """Write the file of `export_tflite` directly to `path`, without comparing it with the model.
 
-    Args and errors are those of `export_tflite`.
+    Arguments and errors are those of `export_tflite`.
     """
-    asked = Settings(quantize, input_shape=input_shape)
-    write_as_asked(model, asked, _calibration(model, asked, representative_data), path)
+    settings = Settings(quantize, input_shape=input_shape)
+    calibration = _load_calibration(model, settings, representative_data)
+    write_with_settings(model, settings, calibration, path)
 
 
-def write_as_asked(
-    model: keras.Model, asked: Settings, calibration: np.ndarray | None, path: Path
+def write_with_settings(
+    model: keras.Model, settings: Settings, calibration: np.ndarray | None, path: Path
 ) -> None:
-    """Write a TFLite file straight to `path`; `calibration` shows the ranges of its integers.
+    """Write a TFLite file directly to `path`, without comparing it with the model.
+
+    Args:
+        model: see `export_tflite`.
+        settings: what the file should be like.
+        calibration: images (N, H, W, C), float32, that show the ranges of the integers; None for a
+            file that isn't quantised to integers.
+        path: the file to write.
 
     Errors are those of `export_tflite`.
     """
     require_tensorflow()
     require_packages("export", "ai_edge_litert")
-    check_choices(asked)
-    shape = file_shape(model, asked.input_shape)
-    input_type = file_input_type(model, asked.input_type, asked.quantize)
+    check_settings(settings)
+    shape = choose_input_shape(model, settings.input_shape)
+    input_type = choose_input_type(model, settings.input_type, settings.quantize)
     network = model
-    if asked.output is not None:
-        require_classes(model, "output")
-        network = with_output(model, asked.output)
-    description = description_of(network, model, asked.labels, asked.licence)
+    if settings.output is not None:
+        require_classifier(model, "output")
+        network = with_output(model, settings.output)
+    description = describe_file(network, model, settings.labels, settings.licence)
     content = convert(
-        _converted(network, asked.quantize),
-        (asked.batch, *shape),
-        asked.output or "output_0",
-        asked.quantize,
+        _rewrite_for_file(network, settings.quantize),
+        (settings.batch, *shape),
+        settings.output or "output_0",
+        settings.quantize,
         input_type,
         calibration,
     )
-    if asked.quantize == "dynamic":
+    if settings.quantize == "dynamic":
         content = with_float_depthwise(content)
-    elif asked.quantize == "int8":
+    elif settings.quantize == "int8":
         content = with_centred_factors(content)
-    _check_content(content, model, asked.quantize)
+    _check_content(content, model, settings.quantize)
     path.write_bytes(with_metadata(content, description))
 
 
-def _calibration(
-    model: keras.Model, asked: Settings, data: np.ndarray | str | Path | None
+def _load_calibration(
+    model: keras.Model, settings: Settings, data: np.ndarray | str | Path | None
 ) -> np.ndarray | None:
-    """Return the images to run for the ranges of integers; None: no integers are asked for."""
-    if asked.quantize not in INTEGERS:
+    """Return the images that calibrate the ranges of integers, or None if none are needed."""
+    if settings.quantize not in INTEGER_OPERATORS:
         if data is not None:
             raise ValueError(
                 "representative_data is for quantize='int8' and 'int16x8'; received "
-                f"{asked.quantize!r}."
+                f"{settings.quantize!r}."
             )
         return None
-    height, width, channels = file_shape(model, asked.input_shape)
+    height, width, channels = choose_input_shape(model, settings.input_shape)
     size = (height or DEFAULT_SIZE, width or DEFAULT_SIZE, channels)
     return calibration_images(model, data, size)
 
 
-def _converted(network: keras.Model, quantize: Quantize) -> keras.Model:
-    """Return the model in the form that the file computes."""
-    half = any(
+def _rewrite_for_file(network: keras.Model, quantize: Quantize) -> keras.Model:
+    """Return a model in the form that the file computes: fast layers, fit for its numbers."""
+    is_half_precision = any(
         layer.compute_dtype != "float32"
         for layer in network.layers
         if not isinstance(layer, keras.layers.InputLayer)
     )
-    if not half and quantize == "none":
-        return for_tflite(network, quantize)
-    # A copy: its layers are changed.
-    network = for_tflite(in_float32(network), quantize)
+    if not is_half_precision and quantize == "none":
+        return with_fast_layers(network, quantize)
+    # On a copy, because the rewriting below changes layers in place.
+    network = with_fast_layers(in_float32(network), quantize)
     if quantize == "none":
         return network
-    return with_integer_forms(network) if quantize in INTEGERS else with_softmax_performer(network)
+    if quantize in INTEGER_OPERATORS:
+        return with_integer_layers(network)
+    return with_softmax_performer(network)
 
 
 def _check_content(content: bytes, model: keras.Model, quantize: Quantize) -> None:
+    """Raise ValueError if a file has operators that TFLite lacks, or floats despite "int8"."""
     foreign = custom_operators(content)
     if foreign:
-        raise ValueError(refusal(model, ", ".join(foreign)))
+        raise ValueError(missing_operator_message(model, ", ".join(foreign)))
     floating = float_tensors(content) if quantize == "int8" else []
     if floating:
         raise ValueError(
-            f"The model {model.name!r} can't be quantised to int8 as a whole: {len(floating)} "
-            f"tensors stay floating, such as {floating[0]!r}; try quantize='dynamic'."
+            f"The model {model.name!r} can't be fully quantised to int8: {len(floating)} tensors "
+            f"stay floating-point, such as {floating[0]!r}; try quantize='dynamic'."
         )

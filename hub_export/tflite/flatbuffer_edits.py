@@ -1,4 +1,4 @@
-"""Edits of a converted TFLite file, so that XNNPACK computes more of it."""
+"""Edits converted TFLite files, so that XNNPACK computes more of their operators."""
 
 from copy import copy
 
@@ -8,17 +8,17 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 
 def with_centred_factors(content: bytes) -> bytes:
-    """Return a TFLite file of int8 in which the second factors of products have 0 as zero point.
+    """Return an int8 TFLite file in which the second factor of each matrix product is centred.
 
-    XNNPACK multiplies two computed matrices only if it has nothing to subtract from the second. The
-    converter gives each tensor the range that it saw, which is hardly ever even; an attention's
-    products are then left to TFLite's own code, which takes more than ten times as long. So that
-    factor is rounded once more, to a range that reaches as far to both sides.
+    XNNPACK multiplies two activations only if the second one has zero point 0. The converter gives
+    each tensor the range of values that it saw, which is hardly ever symmetric, so that TFLite's
+    own code computes the products of attention, more than ten times slower. Here the second factor
+    is quantised once more, to a range that is symmetric around 0.
 
     Args:
-        content: of the file.
+        content: content of the file.
     """
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    model = unpack_model(content)
     kinds = [code.builtinCode for code in model.operatorCodes]
     for graph in model.subgraphs:
         centred: dict[int, int] = {}
@@ -28,24 +28,24 @@ def with_centred_factors(content: bytes) -> bytes:
                 first, factor = (int(i) for i in operator.inputs)
                 if factor not in centred and _is_off_centre(graph.tensors[factor]):
                     centred[factor] = len(graph.tensors)
-                    graph.tensors.append(_centred(graph.tensors[factor]))
+                    graph.tensors.append(_centred_copy(graph.tensors[factor]))
                     rounding = schema.OperatorT()
-                    # The file has that operator: its input is rounded too.
+                    # Every int8 file has this operator, because its input is quantised too.
                     rounding.opcodeIndex = kinds.index(schema.BuiltinOperator.QUANTIZE)
                     rounding.inputs, rounding.outputs = [factor], [centred[factor]]
                     operators.append(rounding)
                 operator.inputs = [first, centred.get(factor, factor)]
             operators.append(operator)
         graph.operators = operators
-    return _pack(model, len(content))
+    return pack_model(model, len(content))
 
 
 def _is_off_centre(tensor: schema.TensorT) -> bool:
     return tensor.type == schema.TensorType.INT8 and tensor.quantization.zeroPoint[0] != 0
 
 
-def _centred(tensor: schema.TensorT) -> schema.TensorT:
-    """Return a tensor like another, with the narrowest range around 0 that holds the other's."""
+def _centred_copy(tensor: schema.TensorT) -> schema.TensorT:
+    """Return a like tensor with the narrowest range around 0 that holds the given one's range."""
     scale, zero = tensor.quantization.scale[0], tensor.quantization.zeroPoint[0]
     centred = copy(tensor)
     centred.name = tensor.name + b"/centred"
@@ -56,16 +56,16 @@ def _centred(tensor: schema.TensorT) -> schema.TensorT:
 
 
 def with_float_depthwise(content: bytes) -> bytes:
-    """Return a TFLite file whose depthwise kernels of int8 are float32 numbers of the same values.
+    """Return a TFLite file whose int8 depthwise kernels are replaced by float32 of the same values.
 
-    Dynamic range quantisation is for matrix products. XNNPACK does not compute depthwise kernels of
-    int8 on floating images, and is faster with floats than TFLite's own code with them. They are
-    few of a network's weights.
+    Dynamic-range quantisation is meant for matrix products. XNNPACK has no code for int8 depthwise
+    kernels with float activations, and its float code is faster than TFLite's own code for them.
+    Depthwise kernels are a small part of a network's weights.
 
     Args:
-        content: of the file.
+        content: content of the file.
     """
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    model = unpack_model(content)
     for graph in model.subgraphs:
         kernels = {
             operator.inputs[1]
@@ -75,12 +75,12 @@ def with_float_depthwise(content: bytes) -> bytes:
         }
         for kernel in (graph.tensors[i] for i in kernels):
             if kernel.type == schema.TensorType.INT8:
-                _dequantise(kernel, model.buffers[kernel.buffer])
-    return _pack(model, len(content))
+                _dequantise_kernel(kernel, model.buffers[kernel.buffer])
+    return pack_model(model, len(content))
 
 
-def _dequantise(kernel: schema.TensorT, buffer: schema.BufferT) -> None:
-    """Change a tensor (1, k, k, C) and its buffer, in place; each channel has a scale."""
+def _dequantise_kernel(kernel: schema.TensorT, buffer: schema.BufferT) -> None:
+    """Change a tensor (1, k, k, C) and its buffer in place; each channel has its own scale."""
     values = np.asarray(buffer.data, "uint8").view("int8").reshape(kernel.shape)
     scale = np.asarray(kernel.quantization.scale, "float32")
     buffer.data = (values * scale).view("uint8").reshape(-1)
@@ -88,8 +88,24 @@ def _dequantise(kernel: schema.TensorT, buffer: schema.BufferT) -> None:
     kernel.quantization = None
 
 
-def _pack(model: schema.ModelT, size: int) -> bytes:
-    """Return the content of a TFLite file, of about so many bytes."""
-    builder = flatbuffers.Builder(size)
-    builder.Finish(model.Pack(builder), b"TFL3")
+class _AlignedBuilder(flatbuffers.Builder):
+    """Aligns byte vectors, such as the weights, to multiples of 16.
+
+    The schema asks for this alignment, but the Python code that is generated from it ignores that,
+    in the converter too. Readers have to copy buffers that aren't aligned.
+    """
+
+    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:  # noqa: N803
+        return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
+
+
+def unpack_model(content: bytes) -> schema.ModelT:
+    """Return the content of a TFLite file as objects that can be changed."""
+    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+
+
+def pack_model(model: schema.ModelT, size: int) -> bytes:
+    """Return the content of a TFLite file; `size` is a guess of its number of bytes."""
+    builder = _AlignedBuilder(size)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())

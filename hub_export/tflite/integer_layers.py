@@ -1,7 +1,8 @@
-"""Layers in a form whose intermediate numbers fit in 8 bits; the same in exact arithmetic.
+"""Layers rewritten so that their activations fit in 8 bits; equivalent in exact arithmetic.
 
-An integer file has one range for each tensor, so one large number costs all others their digits.
-These forms keep apart what differs in size. Each takes the weights of the layer that it stands for.
+An integer file has one range for each tensor, so that a single large number costs all the others
+precision. These layers keep numbers of different magnitude in different tensors. Each has the
+weights of the layer that it replaces.
 """
 
 import math
@@ -14,51 +15,52 @@ from keras_mixers.layers.layer_norm import LayerNorm
 from keras_mixers.layers.mixer_block import MixerBlock
 from keras_mixers.layers.token_performer import TokenPerformer
 
-# What TokenPerformer adds to its denominators.
+# The number that TokenPerformer adds to its denominators.
 _PERFORMER_EPSILON = 1e-8
 
 
 def with_softmax_performer(model: keras.Model) -> keras.Model:
-    """Change, in place, each `TokenPerformer` to the form that float16 and integers can hold."""
-    return _changed(model, {TokenPerformer: SoftmaxPerformer})
+    """Replace, in place, each `TokenPerformer` by the form that float16 and integers can hold."""
+    return _replace_classes(model, {TokenPerformer: SoftmaxPerformer})
 
 
-def with_integer_forms(model: keras.Model) -> keras.Model:
-    """Change, in place, all layers to the form whose activations integers can hold.
+def with_integer_layers(model: keras.Model) -> keras.Model:
+    """Replace, in place, all layers by forms whose activations integers can hold.
 
     >>> import keras_mixers
     >>> model = keras_mixers.ConvMixer(8, 1, input_shape=(32, 32, 3), classes=5)
     >>> images = 255 * keras.random.uniform((1, 32, 32, 3))
     >>> before = model(images)
-    >>> bool(ops.max(ops.abs(with_integer_forms(model)(images) - before)) < 1e-6)
+    >>> bool(ops.max(ops.abs(with_integer_layers(model)(images) - before)) < 1e-6)
     True
     """
-    forms: dict[type[keras.layers.Layer], type[keras.layers.Layer]] = {
+    replacements: dict[type[keras.layers.Layer], type[keras.layers.Layer]] = {
         TokenPerformer: SoftmaxPerformer,
         keras.layers.BatchNormalization: ConvolvedBatchNorm,
         ClassToken: RepeatedClassToken,
     }
-    # MLP-Mixer's tokens do not differ so much: there a second step would only take its time.
+    # MLP-Mixer's tokens differ less, so that a second step would only take time.
     if not any(isinstance(layer, MixerBlock) for layer in model.layers):
-        forms[LayerNorm] = TwoStepLayerNorm
-    return _changed(model, forms)
+        replacements[LayerNorm] = TwoStepLayerNorm
+    return _replace_classes(model, replacements)
 
 
-def _changed(
-    model: keras.Model, forms: dict[type[keras.layers.Layer], type[keras.layers.Layer]]
+def _replace_classes(
+    model: keras.Model, replacements: dict[type[keras.layers.Layer], type[keras.layers.Layer]]
 ) -> keras.Model:
-    # The class alone is replaced: the weights stay, and layers within layers are reached.
+    # Replacing only the class keeps the weights, and works for layers inside layers.
     for layer in model._flatten_layers(include_self=False):
-        layer.__class__ = forms.get(type(layer), type(layer))
+        layer.__class__ = replacements.get(type(layer), type(layer))
     return model
 
 
 class ConvolvedBatchNorm(keras.layers.BatchNormalization):
-    """Batch normalisation at inference as a depthwise convolution with kernel 1.
+    """Batch normalisation at inference as a 1 x 1 depthwise convolution.
 
-    A channel that hardly varies has a factor of hundreds and an offset that undoes it. As a product
-    and a sum, the product's range takes the digits of all channels; a convolution adds its bias
-    before it rounds, and has a scale for each channel's factor.
+    A channel that hardly varies has a factor in the hundreds and an offset that undoes it. Computed
+    as a product and a sum, the large range of the product would cost all channels precision. A
+    convolution adds its bias before it rounds, and quantises each channel's factor with a scale of
+    its own.
     """
 
     def call(
@@ -79,18 +81,19 @@ class ConvolvedBatchNorm(keras.layers.BatchNormalization):
 
 
 class TwoStepLayerNorm(LayerNorm):
-    """Layer normalisation that divides twice, by the root of a size each time.
+    """Layer normalisation that divides in two steps.
 
-    The variances of tokens, such as flat and textured patches, differ by more than integers hold,
-    and their inverse roots do too. Here d is first divided by the square root of its largest
-    number, `d a`; of what is left the variance is taken: `d a / sqrt(mean((d a)^2) + epsilon a^2)`.
-    That is the same for any a, and both divisors differ by the square root of what one does.
+    The variances of different tokens, such as flat and textured patches, differ by more than
+    integers can hold, and so do their inverse square roots. Here the centred input d is first
+    multiplied by a, the inverse square root of its largest number, and then divided by its standard
+    deviation: `d a / sqrt(mean((d a)^2) + epsilon a^2)`. The result is the same for any a, but each
+    of the two divisors varies only by the square root of the factor that a single one would.
     """
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         mean = ops.mean(inputs, axis=-1, keepdims=True)
-        # A flat token has a = epsilon**-0.25, and the second divisor is as large as the first.
-        # The rounded mean of a flat token may exceed its rounded numbers, and no root takes that.
+        # For a flat token a = epsilon**-0.25, and both divisors are equally large. Its rounded mean
+        # may exceed its rounded numbers; `relu` keeps the argument of the root positive.
         largest = ops.relu(ops.max(inputs, axis=-1, keepdims=True) - mean)
         a = ops.rsqrt(largest + math.sqrt(self.epsilon))
         d = (inputs - mean) * a
@@ -99,7 +102,7 @@ class TwoStepLayerNorm(LayerNorm):
 
 
 class RepeatedClassToken(ClassToken):
-    """`ClassToken` without zeros like another tensor, for which TFLite has no integers."""
+    """`ClassToken` without `zeros_like`, for which TFLite has no integer operator."""
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         token = ops.tile(self.token, (ops.shape(inputs)[0], 1, 1))
@@ -107,11 +110,12 @@ class RepeatedClassToken(ClassToken):
 
 
 class SoftmaxPerformer(TokenPerformer):
-    """`TokenPerformer` whose exponentials are those of two normalised sums.
+    """`TokenPerformer` that takes exponentials only inside normalised sums.
 
-    Of the keys, `L_j = log sum_s exp(phi_js)` and the values' averages with these weights; of a
-    query, a softmax over the features j of its own exponent and L_j. The epsilon of the denominator
-    is one more feature, of value 0. Nothing overflows, and no sum becomes 0 in half precision.
+    For each feature j, the keys give `L_j = log sum_s exp(phi_js)` and the average of the values
+    with the weights `exp(phi_js)`. Each query then takes a softmax over the features j, of its own
+    exponents plus L_j. The epsilon of the denominator becomes one more feature, with value 0.
+    Nothing overflows, and no sum becomes 0 in half precision.
     """
 
     def _attention(
@@ -123,10 +127,11 @@ class SoftmaxPerformer(TokenPerformer):
         features = ops.transpose(self._exponent(key), (0, 2, 1))
         top = ops.max(features, axis=-1, keepdims=True)
         weight = ops.exp(features - top)
-        # Means, not sums: TFLite gives the sum of integers the range of what is summed.
+        # Means instead of sums, because TFLite gives a sum of integers the range of its terms.
         share = ops.mean(weight, axis=-1, keepdims=True)
         average = self._average(weight, share, value)
-        # All less the epsilon's logarithm: its own is 0 then, which integers can be padded with.
+        # The epsilon's logarithm is subtracted from all logits, which leaves 0 for its own
+        # feature: integers can only be padded with 0.
         tokens = math.log(x.shape[1] / self.features / _PERFORMER_EPSILON)
         logits = self._exponent(query) + ops.transpose(top + ops.log(share) + tokens, (0, 2, 1))
         attention = ops.softmax(ops.pad(logits, ((0, 0), (0, 0), (0, 1))), axis=-1)
@@ -135,11 +140,11 @@ class SoftmaxPerformer(TokenPerformer):
     def _average(
         self, weight: keras.KerasTensor, share: keras.KerasTensor, value: keras.KerasTensor
     ) -> keras.KerasTensor:
-        """Return `weight @ value / sum(weight)`, divided by a root before and after."""
+        """Return `weight @ value / sum(weight)`, divided by a square root before and after."""
         root = ops.rsqrt(share)
         return ops.matmul(weight * root, value * (1 / value.shape[1])) * root
 
     def _exponent(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        """Return the logarithm of `_phi`, but for its constant."""
+        """Return the logarithm of `_phi`, without its constant term."""
         projected = ops.matmul(x, ops.transpose(self.random_features))
         return projected - ops.mean(x * x, axis=-1, keepdims=True) * (x.shape[-1] / 2)

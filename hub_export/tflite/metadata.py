@@ -1,8 +1,7 @@
-"""TFLite Metadata: what goes in and out of a file, and the classes' names, as Google's readers
-take them.
+"""Adds TFLite Metadata to a file: its input, its output and the names of its classes.
 
-No package for current Pythons writes it. The tables are those of `metadata_schema.fbs`, given by
-the positions of their fields.
+No package for current Python versions writes these metadata. The tables below are those of
+`metadata_schema.fbs`; their fields are given by position.
 """
 
 import io
@@ -14,80 +13,70 @@ import flatbuffers
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-LABELS = "labels.txt"
-# Names in the schema: TENSOR_AXIS_LABELS, NormalizationOptions, RGB, ImageProperties and
+from hub_export.tflite.flatbuffer_edits import pack_model, unpack_model
+from keras_mixers.labels import format_labels
+from keras_mixers.run_files import LABELS_FILE
+
+# Their names in the schema: TENSOR_AXIS_LABELS, NormalizationOptions, RGB, ImageProperties and
 # FeatureProperties.
 _AXIS_LABELS, _NORMALIZATION, _RGB, _IMAGE, _FEATURE = 2, 1, 1, 2, 1
 _ENTRY, _IDENTIFIER, _PARSER = "TFLITE_METADATA", b"M001", "1.0.0"
 
 
 @dataclass(frozen=True)
-class Description:
-    """What the metadata say.
+class FileDescription:
+    """What the metadata say about a TFLite file.
 
     Attributes:
-        name: of the model.
-        text: what it does, in a sentence or two.
-        output: what comes out: "probabilities", "logits" or "features".
-        labels: a name for each class; None: there are no classes, or no names.
-        pixels: whether pixels in [0, 255] go in.
-        licence: of the weights.
+        name: name of the model.
+        text: what the model does, in a sentence or two.
+        output: name of the output: "probabilities", "logits" or "features".
+        labels: one name per class; None if there are no classes or their names aren't known.
+        takes_pixels: whether the input is pixels in [0, 255].
+        licence: SPDX identifier of the weights' licence.
     """
 
     name: str
     text: str
     output: str
     labels: Sequence[str] | None = None
-    pixels: bool = True
+    takes_pixels: bool = True
     licence: str | None = None
 
 
-class _AlignedBuilder(flatbuffers.Builder):
-    """Puts bytes, which are the weights, where readers want them: at multiples of 16.
-
-    The schema asks for it, but the Python code made of it forgets, in the converter too. Readers
-    copy what is not aligned.
-    """
-
-    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> int:  # noqa: N803
-        return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
-
-
-def with_metadata(content: bytes, description: Description) -> bytes:
-    """Return a TFLite file with metadata, and the names of the classes appended as a zip archive.
+def with_metadata(content: bytes, description: FileDescription) -> bytes:
+    """Return a TFLite file with metadata; the names of its classes are appended as a zip archive.
 
     Args:
-        content: of the file.
+        content: content of the file.
         description: what the metadata say.
 
     Reference: https://ai.google.dev/edge/litert/conversion/tensorflow/build/metadata.
     """
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    model = unpack_model(content)
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(_metadata(description), np.uint8)
     model.buffers.append(buffer)
     entry = schema.MetadataT()
     entry.name, entry.buffer = _ENTRY, len(model.buffers) - 1
     model.metadata = [*(model.metadata or []), entry]
-    builder = _AlignedBuilder(len(content) + 4096)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    file = io.BytesIO(bytes(builder.Output()))
+    file = io.BytesIO(pack_model(model, len(content) + 4096))
     if description.labels is not None:
         file.seek(0, io.SEEK_END)
         with zipfile.ZipFile(file, "a", zipfile.ZIP_STORED) as archive:
-            # Without a date: the same model gives the same bytes.
-            names = "".join(f"{name}\n" for name in description.labels)
-            archive.writestr(zipfile.ZipInfo(LABELS), names)
+            # ZipInfo has a constant date, so that the same model gives the same bytes.
+            archive.writestr(zipfile.ZipInfo(LABELS_FILE), format_labels(description.labels))
     return file.getvalue()
 
 
-def _metadata(description: Description) -> bytes:
+def _metadata(description: FileDescription) -> bytes:
+    """Return the content of a metadata flatbuffer."""
     builder = flatbuffers.Builder(1024)
     text = builder.CreateString
     image = _table(builder, {0: ("Int8", _IMAGE), 1: _table(builder, {0: ("Int8", _RGB)})})
     fields = {0: text("images"), 3: image}
-    if description.pixels:
-        # The file normalises pixels itself: what a reader does to them first is nothing.
+    if description.takes_pixels:
+        # The file normalises pixels itself, so readers should subtract 0 and divide by 1.
         options = _table(builder, {0: _floats(builder, [0.0]), 1: _floats(builder, [1.0])})
         unit = _table(builder, {0: ("Uint8", _NORMALIZATION), 1: options})
         stats = _table(builder, {0: _floats(builder, [255.0]), 1: _floats(builder, [0.0])})
@@ -96,7 +85,7 @@ def _metadata(description: Description) -> bytes:
     feature = _table(builder, {0: ("Uint8", _FEATURE), 1: _table(builder, {})})
     fields = {0: text(description.output), 3: feature}
     if description.labels is not None:
-        names = {0: text(LABELS), 1: text("Names of the classes."), 2: ("Int8", _AXIS_LABELS)}
+        names = {0: text(LABELS_FILE), 1: text("Names of the classes."), 2: ("Int8", _AXIS_LABELS)}
         fields[6] = _tables(builder, [_table(builder, names)])
     output = _table(builder, fields)
     graph = _table(builder, {2: _tables(builder, [images]), 3: _tables(builder, [output])})
@@ -109,7 +98,12 @@ def _metadata(description: Description) -> bytes:
 
 
 def _table(builder: flatbuffers.Builder, fields: dict[int, int | tuple[str, int]]) -> int:
-    """Add a table of fields by their position: what was added before, or a type and a number."""
+    """Add a table and return its offset.
+
+    Args:
+        builder: what the table is added to.
+        fields: by position, the offset of something added before, or a scalar's type and value.
+    """
     builder.StartObject(max(fields, default=-1) + 1)
     for position, value in fields.items():
         if isinstance(value, int):

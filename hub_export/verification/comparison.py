@@ -1,4 +1,4 @@
-"""Outputs of an export beside those of its model."""
+"""Compares the outputs of an export with those of the model that it was made from."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -6,133 +6,138 @@ from typing import NamedTuple
 import numpy as np
 
 
-class Accepted(NamedTuple):
-    """How far an output may be from the model's.
+class Tolerances(NamedTuple):
+    """How far an output of an export may be from the model's.
 
     Attributes:
-        difference: the largest, as a share of the model's largest number.
-        cosine: the least.
-        lost: the most; see `Check`.
+        difference: largest difference, as a share of the model's largest absolute value.
+        cosine: smallest mean cosine similarity; see `OutputCheck`.
+        score_loss: largest mean loss of score; see `OutputCheck`.
     """
 
     difference: float
     cosine: float = -1.0
-    lost: float = 1.0
+    score_loss: float = 1.0
 
 
 @dataclass(frozen=True)
-class Check:
-    """One output of an export beside the model's.
+class OutputCheck:
+    """One output of an export, compared with the model's.
 
     Attributes:
-        output: its name, such as "serving_default:logits".
-        accepted: how far it may be from the model's.
-        difference: the largest, as a share of the model's largest number; infinite where the
-            output is missing, of another shape, or not finite.
-        agreement: share of images with the same likeliest class; None for features.
-        cosine: of the output and the model's, as vectors, on average over the images; rounding to
-            few bits turns the vector little.
-        lost: by how much the model's score of its own likeliest class exceeds that of the output's,
-            as a share of the range of an image's scores, on average over the images; 0 for
-            features. Rounding swaps classes that are all but equal, and loses little.
+        output: name of the output, such as "serving_default:logits".
+        tolerances: how far the output may be from the model's.
+        difference: largest difference, as a share of the model's largest absolute value; infinite
+            if the output is missing, has another shape or isn't finite.
+        agreement: share of images for which both predict the same class; None for features.
+        cosine: cosine similarity of the two outputs as vectors, averaged over the images. Rounding
+            to few bits hardly changes the direction of a vector.
+        score_loss: how much lower the model scores the class that the export predicts than the
+            class that it predicts itself, as a share of the range of the image's scores, averaged
+            over the images; 0 for features. Rounding swaps only classes with nearly equal scores,
+            which costs little.
     """
 
     output: str
-    accepted: Accepted
+    tolerances: Tolerances
     difference: float
     agreement: float | None
     cosine: float = 0.0
-    lost: float = 0.0
+    score_loss: float = 0.0
 
     @property
     def tolerance(self) -> float:
-        """Up to which the difference is accepted."""
-        return self.accepted.difference
+        """The largest difference that is accepted."""
+        return self.tolerances.difference
 
     @property
     def passed(self) -> bool:
-        """Whether the output is the model's."""
+        """Whether the output matches the model's."""
         return not self.fault
 
     @property
     def fault(self) -> str:
-        """What failed, without a full stop; empty if nothing did."""
-        most, least_cosine, most_lost = self.accepted
+        """What is wrong with the output, without a full stop; empty if nothing is."""
+        most, least_cosine, most_lost = self.tolerances
         if not self.difference <= most:
             return (
-                f"{self.output} differs by {self.difference:.1e} of the largest number, expected "
-                f"at most {most:.0e}"
+                f"{self.output} differs by {self.difference:.1e} of the model's largest value, "
+                f"expected at most {most:.0e}"
             )
         if not self.cosine >= least_cosine:
             return (
-                f"{self.output} has the cosine {self.cosine:.3f} with the model's, expected at "
-                f"least {least_cosine:g}"
+                f"{self.output} has a cosine similarity of {self.cosine:.3f} with the model's "
+                f"output, expected at least {least_cosine:g}"
             )
-        if not self.lost <= most_lost:
+        if not self.score_loss <= most_lost:
             return (
-                f"{self.output} finds other classes likeliest, to which the model gives less by "
-                f"{self.lost:.0%} of the range of its scores, expected at most {most_lost:.0%}"
+                f"{self.output} predicts classes that the model scores lower than its own "
+                f"predictions by {self.score_loss:.0%} of the range of its scores, expected at "
+                f"most {most_lost:.0%}"
             )
         return ""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What was compared.
+    """The result of comparing an export with its model.
 
     Attributes:
-        export: the name of the file or folder.
-        images: how many were run.
-        checks: one an output.
+        export: name of the file or folder.
+        images: number of images that both were run on.
+        checks: one `OutputCheck` per output.
     """
 
     export: str
     images: int
-    checks: tuple[Check, ...]
+    checks: tuple[OutputCheck, ...]
 
     @property
     def passed(self) -> bool:
-        """Whether every output is the model's."""
+        """Whether every output matches the model's."""
         return not self.fault
 
     @property
     def fault(self) -> str:
-        """What failed, in one line; empty if nothing did."""
+        """What is wrong with the export, in one line; empty if nothing is."""
         faults = [check.fault for check in self.checks if check.fault]
-        return f"{self.export} is not the model: {'; '.join(faults)}." if faults else ""
+        return f"{self.export} doesn't match the model: {'; '.join(faults)}." if faults else ""
 
 
-def check(
-    name: str, found: np.ndarray | None, wanted: np.ndarray, accepted: Accepted, scores: bool
-) -> Check:
-    """Compare an output, (B, ...), with the model's.
+def check_output(
+    name: str,
+    found: np.ndarray | None,
+    expected: np.ndarray,
+    tolerances: Tolerances,
+    are_scores: bool,
+) -> OutputCheck:
+    """Compare an output (B, ...) of an export with the model's.
 
     Args:
-        name: of the output.
-        found: what the export gave; None: it has no such output.
-        wanted: what the model gives.
-        accepted: how far they may be apart.
-        scores: whether the last axis are classes.
+        name: name of the output.
+        found: output of the export, or None if it has no output of that name.
+        expected: output of the model.
+        tolerances: how far the two may be apart.
+        are_scores: whether the last axis holds the scores of classes.
 
     >>> scores = np.array([[1.0, 2.0]])
-    >>> found = check("call", scores + 0.25, scores, Accepted(0.1), scores=True)
-    >>> found.difference, found.agreement, found.lost, found.passed
+    >>> check = check_output("call", scores + 0.25, scores, Tolerances(0.1), are_scores=True)
+    >>> check.difference, check.agreement, check.score_loss, check.passed
     (0.125, 1.0, 0.0, False)
     """
-    if found is None or found.shape != wanted.shape or not np.all(np.isfinite(found)):
-        return Check(name, accepted, float("inf"), None)
+    if found is None or found.shape != expected.shape or not np.all(np.isfinite(found)):
+        return OutputCheck(name, tolerances, float("inf"), None)
     tiny = float(np.finfo("float32").tiny)
-    largest = max(float(np.abs(wanted).max()), tiny)
-    difference = float(np.abs(found - wanted).max()) / largest
-    a, b = (x.reshape(len(x), -1).astype("float64") for x in (found, wanted))
+    largest = max(float(np.abs(expected).max()), tiny)
+    difference = float(np.abs(found - expected).max()) / largest
+    a, b = (x.reshape(len(x), -1).astype("float64") for x in (found, expected))
     lengths = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
     cosine = float(np.mean((a * b).sum(-1) / np.maximum(lengths, tiny)))
-    if not scores:
-        return Check(name, accepted, difference, None, cosine)
+    if not are_scores:
+        return OutputCheck(name, tolerances, difference, None, cosine)
     agreement = float((a.argmax(-1) == b.argmax(-1)).mean())
     best, chosen = b.max(-1), b[np.arange(len(b)), a.argmax(-1)]
-    # Scores that differ by less than a thousandth of the largest number are as good as equal.
+    # Scores that differ by less than a thousandth of the largest value count as equal.
     ranges = np.maximum(best - b.min(-1), 1e-3 * largest)
-    return Check(
-        name, accepted, difference, agreement, cosine, float(((best - chosen) / ranges).mean())
-    )
+    loss = float(((best - chosen) / ranges).mean())
+    return OutputCheck(name, tolerances, difference, agreement, cosine, loss)

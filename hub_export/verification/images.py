@@ -9,10 +9,10 @@ from PIL import Image
 from keras_mixers.inference import image_shape, read_pixels
 from keras_mixers.preprocessing import resize_and_crop
 
-ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
+IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 
 
-def pixels_for(model: keras.Model, data: np.ndarray | str | Path | None) -> np.ndarray:
+def comparison_pixels(model: keras.Model, data: np.ndarray | str | Path | None) -> np.ndarray:
     """Return pixels (B, H, W, C), uint8, of the size that a model takes; 224 where it takes any.
 
     Args:
@@ -25,7 +25,7 @@ def pixels_for(model: keras.Model, data: np.ndarray | str | Path | None) -> np.n
         ValueError: if an image can't be read, or the pixels don't fit.
 
     >>> import keras_mixers
-    >>> pixels_for(keras_mixers.ConvMixer(8, 1, input_shape=(32, 32, 3)), None).shape
+    >>> comparison_pixels(keras_mixers.ConvMixer(8, 1, input_shape=(32, 32, 3)), None).shape
     (8, 32, 32, 3)
     """
     height, width, channels = image_shape(model)
@@ -36,19 +36,19 @@ def pixels_for(model: keras.Model, data: np.ndarray | str | Path | None) -> np.n
     folder = Path(data)
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder of images {str(folder)!r}.")
-    files = image_files(folder)
+    files = find_image_files(folder)
     if not files:
         raise FileNotFoundError(
             f"There is no image in {str(folder)!r}; expected files that end in "
-            f"{', '.join(ENDINGS)}."
+            f"{', '.join(IMAGE_SUFFIXES)}."
         )
     read = [read_pixels(path, model, (height, width, channels)) for path in files]
     return np.stack(read)
 
 
-def image_files(folder: Path) -> list[Path]:
+def find_image_files(folder: Path) -> list[Path]:
     """Return the images in a folder and in any folders below it, sorted."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def check_pixels(what: str, images: np.ndarray) -> None:

@@ -37,7 +37,7 @@ def float_tensors(content: bytes) -> list[str]:
     return names
 
 
-def quantization_of(content: bytes) -> Quantize:
+def detect_quantization(content: bytes) -> Quantize:
     """Return how a file is quantised, by the types of its weights and of what is computed.
 
     >>> import keras_mixers, pathlib, tempfile
@@ -45,7 +45,7 @@ def quantization_of(content: bytes) -> Quantize:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "mixer.tflite")
     ...     write_tflite(keras_mixers.MLPMixer(8, 1, input_shape=(32, 32, 3)), path, "float16")
-    ...     quantization_of(path.read_bytes())
+    ...     detect_quantization(path.read_bytes())
     'float16'
     """
     file = schema.Model.GetRootAs(content, 0)
@@ -61,7 +61,7 @@ def quantization_of(content: bytes) -> Quantize:
     return "float16" if schema.TensorType.FLOAT16 in weights else "none"
 
 
-def describe(path: Path) -> tuple[Quantize, tuple[int | None, ...]]:
+def quantization_and_input_shape(path: Path) -> tuple[Quantize, tuple[int | None, ...]]:
     """Return how a file is quantised and the (H, W, C) of its images, None where it takes any.
 
     Raises:
@@ -75,7 +75,7 @@ def describe(path: Path) -> tuple[Quantize, tuple[int | None, ...]]:
         tensor = graph.Tensors(graph.Inputs(0))
         sizes = tensor.ShapeAsNumpy() if tensor.ShapeSignatureIsNone() else None
         sizes = (tensor.ShapeSignatureAsNumpy() if sizes is None else sizes).tolist()
-        return quantization_of(content), tuple(None if s < 0 else s for s in sizes[1:])
+        return detect_quantization(content), tuple(None if s < 0 else s for s in sizes[1:])
     except Exception as error:  # What reads a damaged file stumbles anywhere.
         raise ValueError(f"{path} is damaged ({error}).") from None
 

@@ -1,4 +1,4 @@
-"""The door that every export goes through: loaded in a new process, run, compared."""
+"""Compares an export with its model: the export is loaded in a new process and run on images."""
 
 import subprocess
 import sys
@@ -13,19 +13,24 @@ import numpy as np
 import tensorflow as tf
 
 from hub_export.archive import SAVED_MODEL_FILE, SUFFIX, sha256_of
-from hub_export.verification.comparison import Accepted, check
-from hub_export.verification.comparison import Check as Check
+from hub_export.verification.comparison import OutputCheck as OutputCheck
+from hub_export.verification.comparison import Tolerances, check_output
 from hub_export.verification.comparison import Verification as Verification
-from hub_export.verification.images import pixels_for
-from hub_export.verification.tflite_file import describe
-from hub_export.verification.tflite_tolerances import ACCEPTED, OUTPUTS, of_output, of_shape
-from hub_export.verification.worker import BATCH, OPENVINO, Outputs
+from hub_export.verification.images import comparison_pixels
+from hub_export.verification.tflite_file import quantization_and_input_shape
+from hub_export.verification.tflite_tolerances import (
+    OUTPUT_NAMES,
+    TFLITE_TOLERANCES,
+    with_input_shape,
+    with_output_of_file,
+)
+from hub_export.verification.worker import BATCH, OPENVINO_FILE, Outputs
 from keras_mixers.atomic_files import write_atomically
 from keras_mixers.models.heads import features_of, is_classifier, to_probabilities, without_softmax
 
-# Largest difference, as a share of the largest expected number, by the precision a model computes
-# in. Half precision: five times the distance of two numbers, of 11 bits or of 8.
-TOLERANCES = {"float32": 1e-5, "float16": 5 * 2**-10, "bfloat16": 5 * 2**-7}
+# Largest difference, as a share of the largest expected value, by the precision that a model
+# computes in. In half precision: five times the spacing of numbers with 11 or 8 significant bits.
+PRECISION_TOLERANCES = {"float32": 1e-5, "float16": 5 * 2**-10, "bfloat16": 5 * 2**-7}
 
 
 def verify(
@@ -34,16 +39,19 @@ def verify(
     """Load an export in a new process, run it on real images and compare it with its model.
 
     Args:
-        path: a SavedModel's folder, its `.tar.gz`, a `.tflite` or `.onnx` file, or OpenVINO's
+        path: a SavedModel's folder, its `.tar.gz`, a `.tflite` or `.onnx` file, or an OpenVINO
             folder.
-        model: what was exported; pixels in [0, 255] go in. A SavedModel that has no logits is
-            compared with its features.
-        data: folder of images, or pixels (B, H, W, C) in [0, 255]; None: eight parts of two
-            photographs that come with scikit-learn.
+        model: the model that was exported, which takes pixels in [0, 255]. A SavedModel without
+            logits is compared with the model's features.
+        data: a folder of images or an array (B, H, W, C) of pixels in [0, 255]. By default, eight
+            crops of two photographs that come with scikit-learn.
+
+    Returns:
+        What was compared, and whether it matched.
 
     Raises:
         FileNotFoundError: if there is nothing at `path`.
-        ValueError: if it is no export, is damaged, or does not take the model's images.
+        ValueError: if it isn't an export, is damaged, or doesn't take the model's images.
 
     Example:
 
@@ -56,24 +64,24 @@ def verify(
     True
     """
     path = Path(path)
-    with opened(path) as export:
-        accepted = Accepted(TOLERANCES[_precision(model)])
+    with unpacked_export(path) as export:
+        tolerances = Tolerances(PRECISION_TOLERANCES[_lowest_precision(model)])
         if is_tflite := export.suffix == ".tflite":
-            quantize, shape = describe(export)
-            model = of_shape(model, shape)
-            tolerance = max(accepted.difference, ACCEPTED[quantize].difference)
-            accepted = ACCEPTED[quantize]._replace(difference=tolerance)
-        pixels = pixels_for(model, data)
-        found = _run(export, path, pixels)
+            quantize, shape = quantization_and_input_shape(export)
+            model = with_input_shape(model, shape)
+            difference = max(tolerances.difference, TFLITE_TOLERANCES[quantize].difference)
+            tolerances = TFLITE_TOLERANCES[quantize]._replace(difference=difference)
+        pixels = comparison_pixels(model, data)
+        found = _run_in_new_process(export, path, pixels)
         if is_tflite:
-            model = of_output(model, found)
+            model = with_output_of_file(model, found)
         is_saved_model = (export / SAVED_MODEL_FILE).is_file()
         if is_saved_model and "serving_default:logits" not in found:
             model = features_of(model)
-        expected = _expected(model, pixels, is_saved_model, found)
+        expected = _expected_outputs(model, pixels, is_saved_model, found)
     scores = {name for name in expected if is_classifier(model) and "feature" not in name}
     checks = [
-        check(name, found.get(name), value, accepted, name in scores)
+        check_output(name, found.get(name), value, tolerances, name in scores)
         for name, value in expected.items()
     ]
     return Verification(path.name, len(pixels), tuple(checks))
@@ -87,18 +95,21 @@ def export_verified(
     marker: str | None = None,
     data: np.ndarray | str | Path | None = None,
 ) -> Verification:
-    """Write an export beside `path` and let it take that name once it was compared.
+    """Write an export to a temporary place, compare it with its model, then move it to `path`.
 
     Args:
-        write: writes the export to a path.
-        model: what it writes.
-        path: the file or folder.
-        overwrite: whether `path` may exist; see `keras_mixers.atomic_files`.
-        marker: file that every folder of the kind has.
-        data: as `verify` takes it.
+        write: function that writes the export to a given path.
+        model: the model that it writes.
+        path: the file or folder to write.
+        overwrite: whether to replace an earlier export at `path`; see `keras_mixers.atomic_files`.
+        marker: name of a file that every folder of this kind of export holds.
+        data: images for the comparison, as `verify` takes them.
+
+    Returns:
+        What was compared.
 
     Raises:
-        ValueError: if the comparison fails; then nothing is left behind.
+        ValueError: if the export doesn't match the model; then nothing is written.
     """
     with write_atomically(path, overwrite, marker) as place:
         write(place)
@@ -109,36 +120,44 @@ def export_verified(
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Path]:
-    """Lend the file or folder that can be loaded; an archive is unpacked."""
+def unpacked_export(path: Path) -> Iterator[Path]:
+    """Yield the file or folder of an export that can be loaded; an archive is unpacked for it.
+
+    Raises:
+        FileNotFoundError: if there is nothing at `path`.
+        ValueError: if it isn't an export, or is a damaged archive.
+    """
     if not path.exists():
         raise FileNotFoundError(f"There is no export {str(path)!r}.")
     is_file = path.suffix in (".tflite", ".onnx") and path.is_file()
-    if is_file or (path / OPENVINO).is_file():
+    if is_file or (path / OPENVINO_FILE).is_file():
         yield path
     elif path.name.endswith(SUFFIX) and path.is_file():
         with tempfile.TemporaryDirectory() as folder:
             _unpack(path, Path(folder))
-            yield _saved_model(Path(folder), path)
+            yield _require_saved_model(Path(folder), path)
     else:
-        yield _saved_model(path, path)
+        yield _require_saved_model(path, path)
 
 
-def _saved_model(folder: Path, named: Path) -> Path:
+def _require_saved_model(folder: Path, named: Path) -> Path:
+    """Return `folder` if it is a SavedModel; otherwise the error speaks of the path `named`."""
     if (folder / SAVED_MODEL_FILE).is_file():
         return folder
     raise ValueError(
-        f"{named} is no export; expected a folder with a file {SAVED_MODEL_FILE!r}, such a "
-        f"folder as {SUFFIX}, a .tflite or .onnx file, or a folder with a file {OPENVINO!r}."
+        f"{named} is not an export; expected a folder with a file {SAVED_MODEL_FILE!r}, a "
+        f"{SUFFIX} of such a folder, a .tflite or .onnx file, or a folder with a file "
+        f"{OPENVINO_FILE!r}."
     )
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    noted = archive.with_name(f"{archive.name}.sha256")
-    if noted.is_file():
-        digest = noted.read_text(encoding="utf-8").split(maxsplit=1)[:1]
+    """Unpack an archive, after comparing it with the checksum beside it, if there is one."""
+    checksum = archive.with_name(f"{archive.name}.sha256")
+    if checksum.is_file():
+        digest = checksum.read_text(encoding="utf-8").split(maxsplit=1)[:1]
         if digest != [sha256_of(archive)]:
-            raise ValueError(f"{archive} is damaged: its sha256 is not the one in {noted.name}.")
+            raise ValueError(f"{archive} is damaged: its sha256 is not the one in {checksum.name}.")
     try:
         with tarfile.open(archive) as tar:
             tar.extractall(folder, filter="data")
@@ -146,11 +165,13 @@ def _unpack(archive: Path, folder: Path) -> None:
         raise ValueError(f"{archive} can't be unpacked ({error}).") from None
 
 
-def _run(export: Path, named: Path, pixels: np.ndarray) -> Outputs:
+def _run_in_new_process(export: Path, named: Path, pixels: np.ndarray) -> Outputs:
+    """Return the outputs of an export by name; errors call it `named`."""
     with tempfile.TemporaryDirectory() as folder:
         images, outputs = Path(folder, "images.npy"), Path(folder, "outputs.npz")
         np.save(images, pixels)
         arguments = (str(path) for path in (export, images, outputs))
+        # -P: files in the current folder must not shadow Python's modules.
         command = [sys.executable, "-P", "-m", "hub_export.verification.worker", *arguments]
         process = subprocess.run(command, capture_output=True, text=True, errors="replace")
         if process.returncode != 0:
@@ -160,15 +181,15 @@ def _run(export: Path, named: Path, pixels: np.ndarray) -> Outputs:
             return dict(arrays)
 
 
-def _expected(
+def _expected_outputs(
     model: keras.Model, pixels: np.ndarray, is_saved_model: bool, found: Outputs
 ) -> Outputs:
-    """Return what an export of `model` should give for the pixels, by the names of its outputs."""
+    """Return what an export of `model` should give for the pixels, by name of the output."""
     pixels = pixels.astype("float32")
     if not is_saved_model:
-        name = next((name for name in OUTPUTS if name in found), "output_0")
+        name = next((name for name in OUTPUT_NAMES if name in found), "output_0")
         return {name: _predict(model, pixels)}
-    pixels = pixels / np.float32(255) * np.float32(255)  # Rounded as the export gets them.
+    pixels = pixels / np.float32(255) * np.float32(255)  # Rounded as in the export.
     features = _predict(features_of(model), pixels)
     if not is_classifier(model):
         return dict.fromkeys(
@@ -186,7 +207,7 @@ def _expected(
 
 
 def _predict(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
-    # In a graph, as exports run: TensorFlow rounds less often there, where it joins operations.
+    # As a graph, like the export: TensorFlow fuses operations in graphs and so rounds less often.
     images = tf.TensorSpec((None, *pixels.shape[1:]), tf.float32)
     network = tf.function(lambda images: model(images, training=False), autograph=False)
     network = network.get_concrete_function(images)
@@ -194,7 +215,7 @@ def _predict(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
     return np.concatenate([tf.cast(part, tf.float32).numpy() for part in parts])
 
 
-def _precision(model: keras.Model) -> str:
-    """Return the lowest precision that a layer computes in."""
+def _lowest_precision(model: keras.Model) -> str:
+    """Return the lowest precision that any layer computes in."""
     found = {layer.compute_dtype for layer in model.layers}
     return next((name for name in ("bfloat16", "float16") if name in found), "float32")

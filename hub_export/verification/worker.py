@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 BATCH = 8
-OPENVINO = "model.xml"
+OPENVINO_FILE = "model.xml"
 Outputs = dict[str, np.ndarray]
 
 
-def load(path: Path) -> Callable[[np.ndarray], Outputs]:
+def load_export(path: Path) -> Callable[[np.ndarray], Outputs]:
     """Return what maps pixels (B, H, W, C), uint8, to all that a file or folder gives for them."""
-    if (path / OPENVINO).is_file():
+    if (path / OPENVINO_FILE).is_file():
         return _load_openvino(path)
     if path.is_dir():
         return _load_saved_model(path)
@@ -107,7 +107,7 @@ def _load_openvino(path: Path) -> Callable[[np.ndarray], Outputs]:
 
     # Left to itself, OpenVINO computes in bfloat16 where the processor can.
     options = {"INFERENCE_PRECISION_HINT": "f32"}
-    network = openvino.compile_model(str(path / OPENVINO), "CPU", options)
+    network = openvino.compile_model(str(path / OPENVINO_FILE), "CPU", options)
 
     def run(pixels: np.ndarray) -> Outputs:
         results = network({"images": pixels.astype("float32")})
@@ -118,7 +118,7 @@ def _load_openvino(path: Path) -> Callable[[np.ndarray], Outputs]:
 
 def main(path: str, pixels: str, outputs: str) -> None:
     """Load what is at `path`, run it on the pixels of one file and write the other."""
-    run = load(Path(path))
+    run = load_export(Path(path))
     images = np.load(pixels)
     parts = [run(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]
     whole: dict[str, Any] = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}

@@ -74,7 +74,9 @@ def test_export_and_verify(trained: Path, tmp_path: Path, monkeypatch: pytest.Mo
     result = run("verify", out / "classification.tar.gz", "--against", other)
     assert result.exit_code == 1
     assert "DIFFERS" in result.stdout
-    assert result.stderr.startswith("error: classification.tar.gz is not the model: call differs")
+    assert result.stderr.startswith(
+        "error: classification.tar.gz doesn't match the model: call differs"
+    )
     assert result.stderr.count("\n") == 1
 
     assert "exists; pass" in failure(run("export", "hub", trained, out))

@@ -12,7 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 from hub_export.exportable_model import load_exportable_model
-from hub_export.verification.comparison import Accepted, Check, Verification
+from hub_export.verification.comparison import OutputCheck, Tolerances, Verification
 from keras_mixers import ConvMixer
 from keras_mixers_cli import quickstart
 from tests.helpers.command_line import failure, run
@@ -99,7 +99,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         else:
             path.mkdir()
             (path / "saved_model.pb").write_text("new")
-        return Verification(path.name, len(data), (Check("call", Accepted(1e-5), 1e-7, 1.0),))
+        return Verification(
+            path.name, len(data), (OutputCheck("call", Tolerances(1e-5), 1e-7, 1.0),)
+        )
 
     network = ConvMixer(4, 1, 2, 3, classes=10, input_shape=(8, 8, 1), name="untrained")
     result = SimpleNamespace(network=network, to_dict=lambda: {"model": network.name})

@@ -66,7 +66,7 @@ def test_what_hub_would_not_unpack_is_refused(exported, tmp_path):
             (folder / name).touch()
         with pytest.raises(ValueError, match=message):
             write_archive(folder, tmp_path / "a.tar.gz")
-    with pytest.raises(ValueError, match=r"is no SavedModel: it has no file 'saved_model\.pb'"):
+    with pytest.raises(ValueError, match=r"is not a SavedModel: it has no file 'saved_model\.pb'"):
         write_archive(tmp_path, tmp_path / "a.tar.gz")
     with pytest.raises(ValueError, match=r"name must end in \.tar\.gz; received .*a\.zip"):
         write_archive(exported[1], tmp_path / "a.zip")

@@ -88,7 +88,7 @@ def test_failure_while_packing_leaves_nothing(folder, tmp_path, monkeypatch):
     def fill_the_disk(*arguments):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(archive, "_write", fill_the_disk)
+    monkeypatch.setattr(archive, "_write_members", fill_the_disk)
     with pytest.raises(OSError, match="No space left"):
         write_archive(folder, tmp_path / "a.tar.gz")
     assert names_in(tmp_path) == ["model"]

@@ -52,7 +52,7 @@ def test_run_without_result_has_no_accuracy(run):
     assert load_exportable_model(str(run)).facts.accuracy is None
     for text in ("{", "[]"):
         (run / "result.json").write_text(text)
-        with pytest.raises(ValueError, match=r"result\.json is no result of a run"):
+        with pytest.raises(ValueError, match=r"result\.json is not the result of a run"):
             load_exportable_model(str(run))
 
 
@@ -106,7 +106,7 @@ def test_file_must_be_of_the_variant():
         ("mixer_b61", None, ValueError, "no variant 'mixer_b61'; did you mean mixer_b16"),
         ("a/b", None, FileNotFoundError, "There is no model 'a/b'; expected a .keras file"),
         ("a.keras", None, FileNotFoundError, r"There is no model 'a\.keras'"),
-        ("mixer_b16", None, ValueError, "mixer_b16 needs weights; released are imagenet"),
+        ("mixer_b16", None, ValueError, "mixer_b16 needs weights; released weights are imagenet"),
         ("mixer_h14", None, ValueError, "needs weights; none were released, so give a file"),
         ("mixer_b16", "imagenot", ValueError, "There are no weights 'imagenot' of 'mixer_b16'"),
     ],
@@ -117,7 +117,9 @@ def test_unknown_model(name, weights, error, message):
 
 
 def test_what_does_not_fit_together(run, tmp_path):
-    with pytest.raises(ValueError, match="has weights already; only a variant's name goes with"):
+    with pytest.raises(
+        ValueError, match="has weights already; give the name of a variant, or leave"
+    ):
         load_exportable_model(str(run), "imagenet")
     (run / "labels.txt").write_text("a\nb\n")
     with pytest.raises(ValueError, match="received 2 names for 5 classes"):

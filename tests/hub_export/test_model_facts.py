@@ -1,14 +1,14 @@
 import pytest
 
 import keras_mixers
-from hub_export.model_facts import facts_of
+from hub_export.model_facts import collect_facts
 from tests.hub_export.saved_model.test_saved_model import MODELS, conv_mixer
 
 
 @pytest.mark.parametrize("family", MODELS)
 def test_facts_are_the_model_s(family):
     model = MODELS[family]()
-    facts = facts_of(model, list("abcde"))
+    facts = collect_facts(model, list("abcde"))
     assert (facts.family, facts.classes, facts.feature_shape) == (family, 5, (8,))
     total = facts.parameters + facts.fixed_parameters
     assert total == sum(int(weight.value.shape.num_elements()) for weight in model.weights)
@@ -20,7 +20,7 @@ def test_facts_are_the_model_s(family):
 def test_published_evaluation_is_known_of_a_variant():
     model = keras_mixers.create_model("mixer_s32")
     variant = keras_mixers.model_info("mixer_s32")
-    facts = facts_of(model)
+    facts = collect_facts(model)
     assert facts.parameters == variant.parameters
     assert facts.mean == variant.preprocessing.mean
     assert facts.std == variant.preprocessing.std
@@ -28,7 +28,7 @@ def test_published_evaluation_is_known_of_a_variant():
 
 
 def test_nothing_is_invented():
-    facts = facts_of(conv_mixer(include_top=False, include_preprocessing=False))
+    facts = collect_facts(conv_mixer(include_top=False, include_preprocessing=False))
     assert facts.classes is None
     assert facts.mean is None
     assert facts.crop is None
@@ -37,8 +37,8 @@ def test_nothing_is_invented():
 
 def test_accuracy_comes_with_its_source():
     with pytest.raises(ValueError, match=r"accuracy=0\.9 came without accuracy_source; say which"):
-        facts_of(conv_mixer(), accuracy=0.9)
+        collect_facts(conv_mixer(), accuracy=0.9)
     with pytest.raises(ValueError, match="a share from 0 to 1; received 98"):
-        facts_of(conv_mixer(), accuracy=98, accuracy_source="a command")
-    facts = facts_of(conv_mixer(), accuracy=0.9, accuracy_source="a command")
+        collect_facts(conv_mixer(), accuracy=98, accuracy_source="a command")
+    facts = collect_facts(conv_mixer(), accuracy=0.9, accuracy_source="a command")
     assert facts.to_json()["accuracy_source"] == "a command"

@@ -6,7 +6,7 @@ import keras
 import pytest
 
 import keras_mixers
-from hub_export.model_facts import facts_of
+from hub_export.model_facts import collect_facts
 from tests.hub_export.saved_model.test_saved_model import MODELS, conv_mixer
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -14,52 +14,52 @@ IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 @pytest.mark.parametrize(("family", "depth"), [("ConvMixer", 2), ("MLPMixer", 2), ("T2TViT", 1)])
 def test_depth_counts_the_blocks(family, depth):
-    assert facts_of(MODELS[family]()).depth == depth
+    assert collect_facts(MODELS[family]()).depth == depth
 
 
 def test_frozen_layers_count_as_fixed():
     model = conv_mixer()
-    before = facts_of(model)
+    before = collect_facts(model)
     model.get_layer("head").trainable = False
-    after = facts_of(model)
+    after = collect_facts(model)
     assert before.parameters - after.parameters == 8 * 5 + 5
     assert after.fixed_parameters - before.fixed_parameters == 8 * 5 + 5
 
 
 @pytest.mark.parametrize("family", ["ConvMixer", "T2TViT"])
 def test_mean_and_deviation_are_the_layer_s(family):
-    facts = facts_of(MODELS[family]())
+    facts = collect_facts(MODELS[family]())
     assert (facts.mean, facts.std) == IMAGENET
 
 
 def test_scalars_count_for_every_channel():
     images = keras.Input((8, 8, 3))
     outputs = keras.layers.Rescaling(1 / 127.5, -1, name="preprocessing")(images)
-    facts = facts_of(keras.Model(images, outputs))
+    facts = collect_facts(keras.Model(images, outputs))
     assert (facts.mean, facts.std) == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
 def test_a_variant_s_name_alone_tells_nothing():
     images = keras.Input((8, 8, 3))
-    facts = facts_of(keras.Model(images, keras.layers.Flatten()(images), name="mixer_b16"))
+    facts = collect_facts(keras.Model(images, keras.layers.Flatten()(images), name="mixer_b16"))
     unknown = (facts.family, facts.paper, facts.mean, facts.std, facts.crop, facts.interpolation)
     assert unknown == (None,) * 6
 
 
 def test_evaluation_is_told_where_the_weights_of_that_normalisation_were_published():
-    facts = facts_of(keras_mixers.ConvMixer(8, 1, name="convmixer_768_32"))
+    facts = collect_facts(keras_mixers.ConvMixer(8, 1, name="convmixer_768_32"))
     assert (facts.crop, facts.interpolation) == (0.96, "bicubic")
     # CIFAR's was published with CIFAR's mean; without weights the model has ImageNet's.
-    assert facts_of(keras_mixers.create_model("convmixer_256_8_p2_k5")).crop is None
+    assert collect_facts(keras_mixers.create_model("convmixer_256_8_p2_k5")).crop is None
 
 
 def test_model_without_top_has_features_alone():
-    facts = facts_of(conv_mixer(include_top=False, classes=1000))
+    facts = collect_facts(conv_mixer(include_top=False, classes=1000))
     assert (facts.classes, facts.feature_shape) == (None, (8, 8, 8))
 
 
 def test_json_keeps_the_facts():
-    facts = facts_of(
+    facts = collect_facts(
         conv_mixer(input_shape=(None, None, 3)),
         labels=list("abcde"),
         licence="MIT",
@@ -79,9 +79,9 @@ def test_json_keeps_the_facts():
 @pytest.mark.parametrize("accuracy", [81.4, -0.1, float("nan")])
 def test_accuracy_is_a_share(accuracy):
     with pytest.raises(ValueError, match="accuracy must be a share from 0 to 1; received"):
-        facts_of(conv_mixer(), accuracy=accuracy, accuracy_source="a table")
+        collect_facts(conv_mixer(), accuracy=accuracy, accuracy_source="a table")
 
 
 def test_accuracy_needs_its_source():
     with pytest.raises(ValueError, match=r"accuracy=0\.5 came without accuracy_source"):
-        facts_of(conv_mixer(), accuracy=0.5)
+        collect_facts(conv_mixer(), accuracy=0.5)

@@ -107,7 +107,7 @@ def test_another_model_is_told_apart(kind, tmp_path):
     model.get_layer("head").bias.assign_add([1.0, 0, 0, 0, 0])
     verification = verify(tmp_path / kind.name, model)
     assert not verification.passed
-    assert f"{kind.name} is not the model: output_0 differs by" in verification.fault
+    assert f"{kind.name} doesn't match the model: output_0 differs by" in verification.fault
 
 
 def test_operators_that_are_lacking_are_refused_by_name(kind, tmp_path):
@@ -145,7 +145,7 @@ def test_folders_of_other_things_are_never_replaced(tmp_path):
 
 
 def test_other_endings_than_onnx_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"ends with '.onnx'; received 'model.pb'"):
+    with pytest.raises(ValueError, match=r"must end in '.onnx'; received 'model.pb'"):
         export_onnx(build("conv_mixer"), tmp_path / "model.pb")
 
 

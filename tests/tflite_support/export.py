@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hub_export.tflite.export import write_as_asked
+from hub_export.tflite.export import write_with_settings
 from hub_export.tflite.settings import Settings
 from tests.old_stack.export import MODELS, SHAPE, build
 
@@ -26,8 +26,8 @@ def main(folder: Path) -> None:
     for name in MODELS:
         model = build(name)
         floats, integers = (Settings(q, labels=LABELS, licence="MIT") for q in ("none", "int8"))
-        write_as_asked(model, floats, None, folder / f"{name}.tflite")
-        write_as_asked(model, integers, images, folder / f"{name}-int8.tflite")
+        write_with_settings(model, floats, None, folder / f"{name}.tflite")
+        write_with_settings(model, integers, images, folder / f"{name}-int8.tflite")
         probabilities = np.asarray(model(images, training=False))
         np.savez(folder / f"{name}.npz", pixels=pixels, probabilities=probabilities)
 

@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from hub_export.archive import SAVED_MODEL_FILE, SUFFIX
-from hub_export.model_facts import facts_of
-from hub_export.verification.verify import opened
-from hub_export.verification.worker import load
+from hub_export.model_facts import collect_facts
+from hub_export.verification.verify import unpacked_export
+from hub_export.verification.worker import load_export
 from keras_mixers.catalogue.preprocessing import Interpolation, Preprocessing
 from keras_mixers.inference import load_network
 from keras_mixers.models.heads import features_of, is_classifier, without_softmax
@@ -64,7 +64,7 @@ def load_model(path: str | Path, labels: str | Path | None = None) -> LoadedMode
     if path.suffix == ".keras":
         return _load_keras(path, path, labels)
     if (path / SAVED_MODEL_FILE).is_file() or path.name.endswith(SUFFIX):
-        with opened(path) as folder:
+        with unpacked_export(path) as folder:
             return _load_saved_model(folder, path, labels)
     if path.suffix == ".tflite":
         return _load_tflite(path, labels)
@@ -94,7 +94,7 @@ def _load_keras(
     model = load_network(file)
     if isinstance(model, keras.Sequential):  # A loaded one has no `output`.
         model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    facts = facts_of(model, preprocessing=preprocessing)
+    facts = collect_facts(model, preprocessing=preprocessing)
     has_head = is_classifier(model)
     # A network of the user's own may give its head any name.
     has_scores = has_head or isinstance(model.layers[-1], _CLASSIFIER_OUTPUTS)
@@ -180,7 +180,7 @@ def _load_tflite(path: Path, labels: str | Path | None) -> LoadedModel:
             f"{path} is no TFLite classifier as export_tflite writes it, from 'images' "
             "(B, H, W, C), float32 or uint8, to (B, classes)."
         )
-    run = load(path)
+    run = load_export(path)
 
     def scores(pixels: np.ndarray) -> np.ndarray:
         (output,) = run(pixels).values()

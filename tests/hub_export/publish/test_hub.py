@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow_hub
 
-from hub_export.model_facts import facts_of
+from hub_export.model_facts import collect_facts
 from hub_export.publish import hub
-from hub_export.publish.hub import export_hub, parts_of
+from hub_export.publish.hub import export_hub, list_exports
 from hub_export.verification.verify import verify
 from keras_mixers.models.heads import features_of, without_softmax
 from tests.hub_export.saved_model.test_saved_model import conv_mixer, perturb
@@ -19,7 +19,7 @@ LABELS = list("abcde")
 def exported(tmp_path_factory):
     model = conv_mixer()
     perturb(model)
-    facts = facts_of(
+    facts = collect_facts(
         model,
         licence="MIT",
         accuracy=0.5,
@@ -77,7 +77,7 @@ def test_card_and_kaggle_files_know_archives_accuracy_and_licence(exported):
 
 def test_every_part_can_be_verified_against_the_classifier(exported):
     model, out, _ = exported
-    parts = parts_of(out)
+    parts = list_exports(out)
     names = ["classification", "classification.tar.gz", "feature-vector", "feature-vector.tar.gz"]
     assert [part.name for part in parts] == names
     verification = verify(out / "feature-vector.tar.gz", model)
@@ -123,7 +123,7 @@ def test_nothing_is_left_behind_and_nothing_is_replaced_unasked(
     def broken(*arguments: object) -> None:
         raise RuntimeError("a full disk")
 
-    monkeypatch.setattr(hub.kaggle, "write_kaggle", broken)
+    monkeypatch.setattr(hub.kaggle, "write_kaggle_metadata", broken)
     with pytest.raises(RuntimeError, match="a full disk"):
         export_hub(model, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]

@@ -4,13 +4,13 @@ import re
 import pytest
 
 import keras_mixers
-from hub_export.model_facts import facts_of
+from hub_export.model_facts import collect_facts
 from hub_export.publish.kaggle import (
     instance_metadata,
     kaggle_licence,
     model_metadata,
     slug,
-    write_kaggle,
+    write_kaggle_metadata,
 )
 from tests.hub_export.saved_model.test_saved_model import MODELS, conv_mixer
 
@@ -20,7 +20,7 @@ HANDLES = ("classification", "feature-vector")
 def test_files_stand_where_the_command_line_reads_them(tmp_path):
     for handle in HANDLES:
         (tmp_path / handle).mkdir()
-    write_kaggle(tmp_path, facts_of(conv_mixer()), "# A card", HANDLES)
+    write_kaggle_metadata(tmp_path, collect_facts(conv_mixer()), "# A card", HANDLES)
     found = {
         path.relative_to(tmp_path).as_posix(): json.loads(path.read_text())
         for path in tmp_path.rglob("*.json")
@@ -38,7 +38,7 @@ def test_files_stand_where_the_command_line_reads_them(tmp_path):
 
 def test_missing_folder_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match="classification"):
-        write_kaggle(tmp_path, facts_of(conv_mixer()), "", HANDLES)
+        write_kaggle_metadata(tmp_path, collect_facts(conv_mixer()), "", HANDLES)
 
 
 @pytest.mark.parametrize("family", MODELS)
@@ -49,7 +49,7 @@ def test_fields_of_the_model(family, top):
         "MLPMixer": lambda: keras_mixers.MLPMixer(8, 1, include_top=top),
         "T2TViT": lambda: keras_mixers.T2TViT(8, 1, 2, include_top=top),
     }[family]()
-    fields = model_metadata(facts_of(network), "# A card")
+    fields = model_metadata(collect_facts(network), "# A card")
     assert fields["isPrivate"] is True
     assert fields["description"] == "# A card"
     assert fields["title"] == network.name
@@ -59,7 +59,7 @@ def test_fields_of_the_model(family, top):
 
 
 def test_fields_of_a_variation():
-    facts = facts_of(conv_mixer(), licence="Apache-2.0", dataset="ImageNet-1k")
+    facts = collect_facts(conv_mixer(), licence="Apache-2.0", dataset="ImageNet-1k")
     fields = instance_metadata(facts, "feature-vector")
     assert (fields["framework"], fields["fineTunable"]) == ("tensorFlow2", True)
     assert (fields["licenseName"], fields["trainingData"]) == ("Apache 2.0", ["ImageNet-1k"])
@@ -71,7 +71,9 @@ def test_fields_of_a_variation():
 
 
 def test_unknown_is_not_invented():
-    fields = instance_metadata(facts_of(conv_mixer(input_shape=(None, None, 3))), "classification")
+    fields = instance_metadata(
+        collect_facts(conv_mixer(input_shape=(None, None, 3))), "classification"
+    )
     assert (fields["licenseName"], fields["trainingData"]) == ("Other", [])
     assert "not stated" in fields["overview"]
     assert "any height and width" in fields["overview"]

@@ -9,7 +9,7 @@ from PIL import Image
 
 import keras_mixers
 from hub_export.archive import write_archive
-from hub_export.model_facts import facts_of
+from hub_export.model_facts import collect_facts
 from hub_export.publish.model_card import model_card
 from hub_export.saved_model.export import write_saved_model
 from hub_export.tflite.export import write_tflite
@@ -53,7 +53,7 @@ def test_every_example_runs_where_the_handles_are(tmp_path, monkeypatch):
     monkeypatch.setenv("TFHUB_CACHE_DIR", "")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    card = model_card(facts_of(model), HANDLES, digests)
+    card = model_card(collect_facts(model), HANDLES, digests)
     codes = examples(card)
     assert OLD_STACK in codes
     compile(codes.pop(OLD_STACK), OLD_STACK, "exec")  # Runs in its own stack: make test-old-stack.
@@ -88,7 +88,7 @@ def test_every_example_runs_where_the_handles_are(tmp_path, monkeypatch):
 
 
 def card_of(model, handles=HANDLES, **told):
-    return sections(model_card(facts_of(model, **told), handles))
+    return sections(model_card(collect_facts(model, **told), handles))
 
 
 def test_unknown_is_said_to_be_unknown():
@@ -148,7 +148,7 @@ def test_features_alone():
 def test_example_image_has_the_model_s_channels(channels, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (40, 50), "red").save("photo.jpg")
-    facts = facts_of(conv_mixer(input_shape=(None, None, channels)))
+    facts = collect_facts(conv_mixer(input_shape=(None, None, channels)))
     namespace = {}
     exec(examples(model_card(facts, HANDLES))["An image"], namespace)
     assert namespace["images"].shape == (1, 224, 224, channels)
@@ -167,7 +167,7 @@ def test_example_pools_maps_and_tokens(model, tmp_path, monkeypatch):
     write_saved_model(model, tmp_path / "feature-vector")
     monkeypatch.chdir(tmp_path)
     images = np.zeros((2, 32, 32, 3), "float32")
-    found = examples(model_card(facts_of(model), ["feature-vector"]))
+    found = examples(model_card(collect_facts(model), ["feature-vector"]))
     for stack in ("Fine-tuning with Keras 2 (tf_keras)", "Fine-tuning with Keras 3"):
         namespace = {"images": images, "np": np}
         exec(found[stack], namespace)

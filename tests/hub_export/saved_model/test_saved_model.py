@@ -230,7 +230,7 @@ def test_model_without_top_gives_its_features_in_float32(tmp_path, images):
 
 
 def test_model_without_preprocessing_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="it is not known which the model 'convmixer_8_2' expects"):
+    with pytest.raises(ValueError, match="the model 'convmixer_8_2' has no layer 'preprocessing'"):
         export_saved_model(conv_mixer(include_preprocessing=False), tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
 

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hub_export.tflite.convert import convert
-from hub_export.tflite.fast_layers import BlockedSoftSplit, for_tflite
+from hub_export.tflite.fast_layers import BlockedSoftSplit, with_fast_layers
 from keras_mixers.layers import SoftSplit
 from tests.helpers.tiny_models import build
 
@@ -41,7 +41,7 @@ def test_maps_of_any_size_are_cut_as_before():
     [("none", BlockedSoftSplit), ("int8", BlockedSoftSplit), ("int16x8", SoftSplit)],
 )
 def test_the_splits_of_a_model_are_rewritten(mode, kind):
-    rewritten = for_tflite(build("t2t_vit_performer"), mode)
+    rewritten = with_fast_layers(build("t2t_vit_performer"), mode)
     splits = [layer for layer in rewritten.layers if isinstance(layer, SoftSplit)]
     assert [type(split) for split in splits] == [kind] * 3
 

@@ -4,7 +4,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from keras import ops
 
-from hub_export.tflite.calibration import LEAST
+from hub_export.tflite.calibration import MIN_IMAGES
 from hub_export.tflite.convert import convert
 from hub_export.tflite.export import write_tflite
 from hub_export.tflite.flatbuffer_edits import with_centred_factors
@@ -109,7 +109,7 @@ def test_files_of_floats_are_left_as_they_are(model, tokens):
 def test_exported_attention_has_centred_factors(tmp_path):
     model = tiny.build("t2t_vit_transformer")
     set_weights(model, np.random.default_rng(0))
-    images = np.random.default_rng(0).integers(0, 256, (LEAST, *tiny.SHAPE), "uint8")
+    images = np.random.default_rng(0).integers(0, 256, (MIN_IMAGES, *tiny.SHAPE), "uint8")
     write_tflite(model, tmp_path / "model.tflite", "int8", images)
     factors = second_factors((tmp_path / "model.tflite").read_bytes())
     # Two token transformers and two blocks, of two products each.

@@ -3,7 +3,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from hub_export.tflite.convert import convert
-from hub_export.tflite.export import write_as_asked
+from hub_export.tflite.export import write_with_settings
 from hub_export.tflite.flatbuffer_edits import with_float_depthwise
 from hub_export.tflite.settings import Settings
 from keras_mixers import ConvMixer
@@ -85,7 +85,7 @@ def test_large_kernels_become_small_ones_and_no_map_is_taken_apart(quantize, bat
     images = 255 * np.random.default_rng(1).random((16, 32, 32, 3), dtype="float32")
     data = images if quantize == "int8" else None
     path = tmp_path / "model.tflite"
-    write_as_asked(large, Settings(quantize, batch, shape), data, path)
+    write_with_settings(large, Settings(quantize, batch, shape), data, path)
     content = path.read_bytes()
     parts = [kernel[0, ..., 0].size for kernel in kernels(content, "DEPTHWISE_CONV_2D")]
     assert max(parts) <= 25

@@ -7,7 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import keras_mixers
-from hub_export.tflite.fast_layers import NestedConvMixerBlock, TiledConvMixerBlock, for_tflite
+from hub_export.tflite.fast_layers import (
+    NestedConvMixerBlock,
+    TiledConvMixerBlock,
+    with_fast_layers,
+)
 from hub_export.tflite.split_depthwise import nested_depthwise, nested_parts, tiled_depthwise
 from keras_mixers.layers import ConvMixerBlock
 from tests.backends.compute import set_weights
@@ -39,14 +43,14 @@ def assert_equal(model, rewritten, images):
 def test_every_family_computes_the_same(name, mode):
     model = build(name, classifier_activation=None)
     set_weights(model, np.random.default_rng(0))
-    assert_equal(model, for_tflite(model, mode), images_of())
+    assert_equal(model, with_fast_layers(model, mode), images_of())
 
 
 @pytest.mark.parametrize("mode", ["none", "float16", "dynamic", "int8"])
 @pytest.mark.parametrize("kernel_size", range(3, 10))
 def test_kernels_above_five_are_split_and_compute_the_same(kernel_size, mode):
     model = conv_mixer(kernel_size)
-    rewritten = for_tflite(model, mode)
+    rewritten = with_fast_layers(model, mode)
     blocks = [layer for layer in rewritten.layers if isinstance(layer, ConvMixerBlock)]
     split = TiledConvMixerBlock if mode == "int8" else NestedConvMixerBlock
     assert [type(block) for block in blocks] == [split if kernel_size > 5 else ConvMixerBlock] * 2
@@ -56,7 +60,7 @@ def test_kernels_above_five_are_split_and_compute_the_same(kernel_size, mode):
 @pytest.mark.parametrize(("kernel_size", "mode"), [(5, "none"), (9, "int16x8")])
 def test_where_parts_are_no_faster_the_model_is_kept(kernel_size, mode):
     model = conv_mixer(kernel_size)
-    assert for_tflite(model, mode) is model
+    assert with_fast_layers(model, mode) is model
 
 
 @keras.saving.register_keras_serializable(package="tests")
@@ -69,14 +73,14 @@ class DoubledBlock(ConvMixerBlock):
 
 def test_a_layer_of_another_class_stays_what_it_is():
     model = keras.Sequential([keras.Input((8, 8, 4)), ConvMixerBlock(7), DoubledBlock(7)])
-    rewritten = for_tflite(model)
+    rewritten = with_fast_layers(model)
     assert [type(layer) for layer in rewritten.layers] == [NestedConvMixerBlock, DoubledBlock]
     assert_equal(model, rewritten, images_of((8, 8, 4)))
 
 
 def test_layers_keep_names_and_weights_are_a_copy():
     model = conv_mixer(7)
-    rewritten = for_tflite(model)
+    rewritten = with_fast_layers(model)
     assert [layer.name for layer in rewritten.layers] == [layer.name for layer in model.layers]
     assert [w.path for w in rewritten.weights] == [w.path for w in model.weights]
     expected = np.asarray(rewritten(images_of()))
@@ -91,12 +95,12 @@ def test_a_trained_model_that_was_loaded_keeps_its_weights(tmp_path):
     model.fit(images_of(), np.ones((3, 5)), verbose=0)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert_equal(model, for_tflite(loaded, "int8"), images_of())
+    assert_equal(model, with_fast_layers(loaded, "int8"), images_of())
 
 
 def test_a_model_of_any_size_stays_one_and_takes_one_patch():
     model = conv_mixer(9, input_shape=(None, None, 3))
-    rewritten = for_tflite(model)
+    rewritten = with_fast_layers(model)
     assert rewritten.input_shape == (None, None, None, 3)
     for shape in ((4, 4, 3), (8, 20, 3), (36, 40, 3)):
         assert_equal(model, rewritten, images_of(shape))

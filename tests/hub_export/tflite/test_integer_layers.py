@@ -40,7 +40,7 @@ def test_models_in_integer_form_give_the_same(family):
     pixels = 255 * np.random.default_rng(0).random((3, *SHAPE), dtype="float32")
     logits = keras.Model(model.input, model.get_layer("head").output)
     wanted = logits(pixels)
-    forms.with_integer_forms(model)
+    forms.with_integer_layers(model)
     kinds = {type(layer).__name__ for layer in model._flatten_layers()}
     assert kinds & set().union(*CHANGED.values()) == CHANGED[family]
     np.testing.assert_allclose(logits(pixels), wanted, rtol=1e-4, atol=1e-5)

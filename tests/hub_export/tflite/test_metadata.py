@@ -8,7 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 from flatbuffers.number_types import Float32Flags, Int8Flags, Uint8Flags
 from tensorflow.lite.python import schema_py_generated as schema
 
-from hub_export.tflite.export import write_as_asked, write_tflite
+from hub_export.tflite.export import write_tflite, write_with_settings
 from hub_export.tflite.settings import Settings
 from tests.hub_export.saved_model.test_saved_model import SHAPE, conv_mixer
 
@@ -60,7 +60,7 @@ def metadata_of(content):
 def content(tmp_path_factory):
     path = tmp_path_factory.mktemp("files") / "model.tflite"
     asked = Settings(labels=LABELS, licence="MIT")
-    write_as_asked(conv_mixer(name="net"), asked, None, path)
+    write_with_settings(conv_mixer(name="net"), asked, None, path)
     return path.read_bytes()
 
 

@@ -8,10 +8,10 @@ from ai_edge_litert.interpreter import Interpreter
 
 import keras_mixers
 from hub_export.tflite import export as tflite
-from hub_export.tflite.export import export_tflite, write_as_asked, write_tflite
+from hub_export.tflite.export import export_tflite, write_tflite, write_with_settings
 from hub_export.tflite.settings import Settings
 from hub_export.verification.tflite_file import custom_operators
-from hub_export.verification.worker import load
+from hub_export.verification.worker import load_export
 from tests.hub_export.saved_model.test_saved_model import MODELS, SHAPE, conv_mixer, perturb
 
 
@@ -84,7 +84,7 @@ def test_output_is_the_one_that_is_asked_for(output, tmp_path):
     path = tmp_path / "model.tflite"
     check = export_tflite(model, path, output=output).checks[0]
     assert (check.output, check.passed) == (output, True)
-    scores = load(path)(np.zeros((2, *SHAPE), "uint8"))[output]
+    scores = load_export(path)(np.zeros((2, *SHAPE), "uint8"))[output]
     assert np.allclose(scores.sum(-1), 1) == (output == "probabilities")
 
 
@@ -94,11 +94,11 @@ def test_uint8_images_are_pixels(quantize, tmp_path):
     perturb(model)
     paths = {kind: tmp_path / f"{kind}.tflite" for kind in ("uint8", "float32")}
     for kind, path in paths.items():
-        write_as_asked(model, Settings(quantize, input_type=kind), None, path)
+        write_with_settings(model, Settings(quantize, input_type=kind), None, path)
         (entry,) = Interpreter(str(path)).get_input_details()
         assert entry["dtype"] == np.dtype(kind)
     pixels = np.random.default_rng(0).integers(0, 256, (2, *SHAPE), "uint8")
-    found = [load(path)(pixels)["output_0"] for path in paths.values()]
+    found = [load_export(path)(pixels)["output_0"] for path in paths.values()]
     np.testing.assert_array_equal(*found)
 
 
@@ -112,7 +112,7 @@ def test_half_precision_is_converted_in_float32(policy, tmp_path):
     other = MODELS["MLPMixer"]()
     other.set_weights(model.get_weights())
     pixels = np.random.default_rng(0).integers(0, 256, (2, *SHAPE), "uint8")
-    found = load(tmp_path / "model.tflite")(pixels)["output_0"]
+    found = load_export(tmp_path / "model.tflite")(pixels)["output_0"]
     np.testing.assert_allclose(found, other(pixels.astype("float32")), atol=1e-6)
     assert model.get_layer("block_0").compute_dtype == policy.removeprefix("mixed_")
 
@@ -124,7 +124,7 @@ def test_half_precision_is_converted_in_float32(policy, tmp_path):
         ({"output": "scores"}, "output must be one of 'probabilities', .*; received 'scores'"),
         ({"input_type": "int8"}, "input_type must be 'float32' or 'uint8'; received 'int8'"),
         ({"batch": 0}, "batch must be a positive integer, or None for any; received 0"),
-        ({"input_shape": (16, 16, 3)}, r"the shape \(32, 32, 3\); received .*\(16, 16, 3\)"),
+        ({"input_shape": (16, 16, 3)}, r"of shape \(32, 32, 3\); received .*\(16, 16, 3\)"),
         ({"labels": ["a", "b"]}, "labels"),
         ({"labels": ["a", "b", "c", "d", "e\nf"]}, r"one line of text; received 'e\\nf'"),
         ({"representative_data": "folder"}, "is for quantize='int8' and .*; received 'none'"),
@@ -137,7 +137,9 @@ def test_arguments_that_do_not_fit_are_refused(options, message, tmp_path):
 
 
 def test_size_must_be_known(tmp_path):
-    with pytest.raises(ValueError, match=r"pass input_shape=\(224, 224, 3\) for a file of one"):
+    with pytest.raises(
+        ValueError, match=r"pass input_shape=\(224, 224, 3\) for a file that takes one size"
+    ):
         export_tflite(conv_mixer(input_shape=(None, None, 3)), tmp_path / "model.tflite")
     assert list(tmp_path.iterdir()) == []
 
@@ -149,7 +151,7 @@ def test_models_without_classes_or_pixels_are_told_what_to_leave_out(tmp_path):
         with pytest.raises(ValueError, match=r"has no classes; leave the .* out"):
             export_tflite(features, path, **options)
     raw = conv_mixer(include_preprocessing=False)
-    with pytest.raises(ValueError, match=r"without a layer 'preprocessing'.*input_type='float32'"):
+    with pytest.raises(ValueError, match=r"has no layer 'preprocessing'.*input_type='float32'"):
         export_tflite(raw, path, input_type="uint8")
     assert list(tmp_path.iterdir()) == []
     assert export_tflite(features, path).passed

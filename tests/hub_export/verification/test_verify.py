@@ -6,7 +6,7 @@ from PIL import Image
 from hub_export.archive import write_archive
 from hub_export.saved_model.export import export_saved_model, write_saved_model
 from hub_export.tflite.export import write_tflite
-from hub_export.verification import verify as door
+from hub_export.verification import verify as verify_module
 from hub_export.verification.verify import verify
 from tests.hub_export.saved_model.test_saved_model import MODELS, conv_mixer, perturb
 
@@ -58,7 +58,7 @@ def test_another_model_is_found_out(exported):
     other = conv_mixer()
     verification = verify(path, other)
     assert not verification.passed
-    assert verification.fault.startswith("model is not the model: call differs by ")
+    assert verification.fault.startswith("model doesn't match the model: call differs by ")
     assert "expected at most 1e-05" in verification.fault
 
 
@@ -79,8 +79,8 @@ def test_one_wrong_weight_in_a_tflite_file_is_found_out(tmp_path):
 
 
 def test_export_that_fails_is_not_left_behind(tmp_path, monkeypatch):
-    monkeypatch.setattr(door, "TOLERANCES", {"float32": -1.0})
-    with pytest.raises(ValueError, match=r"is not the model: call differs by .*Nothing was writ"):
+    monkeypatch.setattr(verify_module, "PRECISION_TOLERANCES", {"float32": -1.0})
+    with pytest.raises(ValueError, match=r"doesn't match the model: call differs by .*Nothing was"):
         export_saved_model(conv_mixer(), tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
 
@@ -107,7 +107,7 @@ def test_what_is_no_export_is_refused(exported, tmp_path):
         verify(tmp_path / "nowhere", model)
     (tmp_path / "a.zip").touch()
     for name in ("a.zip", "."):
-        with pytest.raises(ValueError, match=r"is no export; expected a folder with a file"):
+        with pytest.raises(ValueError, match=r"is not an export; expected a folder with a file"):
             verify(tmp_path / name, model)
     (tmp_path / "saved_model.pb").write_bytes(b"\xff\xff")
     with pytest.raises(ValueError, match=r"can't be loaded and run \(.*pars"):
@@ -149,7 +149,7 @@ def test_folder_without_images_is_refused(exported, tmp_path):
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_photographs_fit_any_channels(channels):
     model = conv_mixer(input_shape=(None, None, channels))
-    pixels = door.pixels_for(model, None)
+    pixels = verify_module.comparison_pixels(model, None)
     assert (pixels.shape, pixels.dtype) == ((8, 224, 224, channels), np.uint8)
     assert pixels.std() > 30
 
@@ -167,7 +167,7 @@ def test_half_precision_has_its_own_tolerance(policy, tmp_path):
     perturb(model)
     verification = export_saved_model(model, tmp_path / "model")
     assert {check.tolerance for check in verification.checks} == {
-        door.TOLERANCES[policy.removeprefix("mixed_")]
+        verify_module.PRECISION_TOLERANCES[policy.removeprefix("mixed_")]
     }
     # It computes what the model computes, to the bit where nothing is joined differently.
     assert all(check.difference <= 1e-3 for check in verification.checks)

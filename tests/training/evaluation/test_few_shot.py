@@ -10,7 +10,7 @@ from sklearn.linear_model import Ridge
 
 from hub_export.archive import write_archive
 from hub_export.saved_model.export import write_saved_model
-from hub_export.saved_model.reusable import reusable
+from hub_export.saved_model.reusable import make_reusable
 from hub_export.tflite.export import write_tflite
 from keras_mixers import ConvMixer
 from keras_mixers.models.heads import features_of
@@ -179,7 +179,7 @@ def test_models_without_features_are_refused(saved, tmp_path):
     with pytest.raises(ValueError, match=r"a\.tflite gives class scores and no features; expected"):
         few_shot(tmp_path / "a.tflite", "digits")
     images = tf.TensorSpec((None, 8, 8, 1), tf.float32, name="images")
-    root = reusable(saved[0], images)
+    root = make_reusable(saved[0], images)
     logits = tf.function(lambda images: {"logits": root(images)}, [images])
     tf.saved_model.save(root, str(tmp_path / "a"), signatures=logits)
     with pytest.raises(ValueError, match="a gives class scores and no features; expected a Saved"):

@@ -1,0 +1,26 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_mixers.preprocessing import resize_and_crop
+from tests.helpers.trained_digits import digits
+from training.data import DataError, sample_images
+
+
+def test_images_are_drawn_evenly_from_the_training_part():
+    found = sample_images("digits", (16, 16, 1))
+    train, _ = digits(held_out=False)
+    drawn = [resize_and_crop(Image.fromarray(scan[..., 0]), (16, 16)) for scan in train[::14]]
+    np.testing.assert_array_equal(found, np.stack(drawn)[:100])
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("nowhere", "There are no data 'nowhere'"),
+        ("digits", "digits has images of 1 channels; expected 3"),
+    ],
+)
+def test_data_that_do_not_fit_are_refused(address, message):
+    with pytest.raises(DataError, match=message):
+        sample_images(address, (32, 32, 3))
