@@ -1,4 +1,4 @@
-"""The public names."""
+"""The public names of keras_mixers."""
 
 from keras_mixers.catalogue import list_models as list_models
 from keras_mixers.catalogue import model_info as model_info

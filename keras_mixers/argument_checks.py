@@ -1,4 +1,4 @@
-"""Checks of arguments: what was received, what was expected, what to do, in one line."""
+"""Checks of arguments; their errors say in one line what was received and what was expected."""
 
 import operator
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import keras
 
 
 def check_integer(name: str, value: object, least: int = 1) -> int:
-    """Return `value` as an int, or raise ValueError if it is no integer or below `least`."""
+    """Return `value` as an int, or raise ValueError if it is not an integer or is below `least`."""
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
@@ -19,14 +19,14 @@ def check_integer(name: str, value: object, least: int = 1) -> int:
 
 
 def check_rate(name: str, value: float) -> float:
-    """Return `value` as a float, or raise ValueError if it is not a probability below one."""
+    """Return `value` as a float, or raise ValueError if it is not a number in [0, 1)."""
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value < 1:
         raise ValueError(f"{name} must be a number from 0 to below 1; received {value!r}.")
     return float(value)
 
 
 def check_channels_last() -> None:
-    """Raise ValueError if Keras is set to `channels_first`, which these networks do not offer."""
+    """Raise ValueError if Keras is set to `channels_first`, which is not supported."""
     if keras.config.image_data_format() == "channels_first":
         raise ValueError(
             "keras_mixers works on channels_last images (B, H, W, C), but Keras's global "
@@ -36,13 +36,13 @@ def check_channels_last() -> None:
 
 
 def check_rank(layer: str, shape: Sequence[int | None], dimensions: str) -> None:
-    """Raise ValueError if `shape` has not as many axes as `dimensions`, such as "(B, N, C)"."""
+    """Raise ValueError unless `shape` has as many axes as `dimensions`, such as "(B, N, C)"."""
     if len(shape) != dimensions.count(",") + 1:
         raise ValueError(f"{layer} expects an input {dimensions}; received shape {tuple(shape)}.")
 
 
 def check_known(layer: str, axis: str, size: int | None) -> int:
-    """Return `size`, or raise ValueError if it is unknown although weights depend on it."""
+    """Return `size`, or raise ValueError if it is unknown, because weights depend on it."""
     if size is None:
         raise ValueError(f"{layer} needs to know {axis} when it is built; received None for it.")
     return int(size)

@@ -8,17 +8,17 @@ from pathlib import Path
 
 
 def check_writable(target: Path, overwrite: bool, marker: str | None = None) -> None:
-    """Raise an error if something may not be written to `target`.
+    """Raise an error if `target` can't or must not be written.
 
     Args:
-        target: the file to write; the folder, if there is a `marker`.
-        overwrite: whether `target` may exist. A folder may be replaced only by a folder and only
-            if it has the marker: an export takes no folder of other things with it.
-        marker: file that every folder of the kind has, such as "saved_model.pb".
+        target: The file to write, or the folder if there is a `marker`.
+        overwrite: Whether `target` may exist. A folder is replaced only by a folder, and only if
+            it has the marker, so that an export never deletes a folder with other content.
+        marker: Name of a file that every folder of this kind has, such as "saved_model.pb".
 
     Raises:
-        FileNotFoundError: if there is no folder to write into.
-        FileExistsError: if `target` exists and must stay.
+        FileNotFoundError: If there is no folder to write into.
+        FileExistsError: If `target` exists and must stay.
     """
     if not target.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {str(target.parent)!r} to write into.")
@@ -32,16 +32,16 @@ def check_writable(target: Path, overwrite: bool, marker: str | None = None) -> 
         raise FileExistsError(f"{str(target)!r} is a folder; expected a file to replace.")
     if marker is not None and (target.is_symlink() or not (target / marker).is_file()):
         raise FileExistsError(
-            f"{str(target)!r} is no folder with a file {marker!r}, so it is not replaced; choose "
-            "another place."
+            f"{str(target)!r} is not a folder with a file {marker!r}, so it is not replaced; "
+            "choose another place."
         )
 
 
 def swap_into_place(source: Path, target: Path) -> None:
-    """Rename `source` to `target`, of the same file system, in place of what is there.
+    """Rename `source` to `target` on the same file system, replacing what is there.
 
-    Files are swapped in one step. A folder moves aside to `source`'s neighbour first, and back if
-    the renaming fails.
+    A file is replaced in one step. A folder is first moved aside, next to `source`, and moved back
+    if renaming fails.
     """
     if not target.is_dir() or target.is_symlink():
         source.replace(target)
@@ -58,19 +58,19 @@ def swap_into_place(source: Path, target: Path) -> None:
 
 @contextmanager
 def write_atomically(target: Path, overwrite: bool, marker: str | None = None) -> Iterator[Path]:
-    """Lend a place beside `target` to write at; at the end it is renamed to `target`.
+    """Yield a path beside `target` to write to, and rename it to `target` at the end.
 
     After an error in the block nothing is left behind, and `target` is as it was.
 
     Args:
-        target: the file or folder to write; see `check_writable`.
-        overwrite: whether `target` may exist.
-        marker: file that every folder of the kind has.
+        target: The file or folder to write; see `check_writable`.
+        overwrite: Whether `target` may exist.
+        marker: Name of a file that every folder of this kind has.
 
     Raises:
-        FileNotFoundError: if there is no folder to write into.
-        FileExistsError: if `target` exists and must stay.
-        OSError: if the folder does not let itself be written into.
+        FileNotFoundError: If there is no folder to write into.
+        FileExistsError: If `target` exists and must stay.
+        OSError: If the folder can't be written into.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Released weights as Keras files."""
+"""Converts released weights to Keras files."""
 
 from pathlib import Path
 
@@ -20,19 +20,19 @@ def convert(
     """Write released weights as a Keras model or a Keras weights file.
 
     Args:
-        source: path of a checkpoint, or "variant:weights", such as "mixer_b16:imagenet", which
-            brings its own preprocessing; a lone file gets its family's.
-        out: the file to write, `.keras` or `.weights.h5`. It appears whole or not at all.
-        variant: of the checkpoint; None: found by its content.
-        overwrite: whether to replace `out`.
+        source: Path of a checkpoint, which gets the preprocessing of its family; or
+            "variant:weights", such as "mixer_b16:imagenet", which has its own preprocessing.
+        out: The file to write, `.keras` or `.weights.h5`. It appears whole or not at all.
+        variant: Name of the checkpoint's variant; by default it is found from the content.
+        overwrite: Whether to replace `out`.
 
     Returns:
-        The model, and what is known of it beyond its name, in one line.
+        The model, and a description of its weights in one line.
 
     Raises:
-        ValueError: if the source is of no known variant, or `out` has another ending.
-        FileExistsError: if `out` exists and must stay.
-        OSError: if the source can't be had.
+        ValueError: If the source fits no known variant, or `out` has another ending.
+        FileExistsError: If `out` exists and must stay.
+        OSError: If the source can't be read or downloaded.
 
     Example:
 
@@ -50,18 +50,18 @@ def convert(
 
 
 def build_from_checkpoint(source: str, variant: str | None = None) -> tuple[keras.Model, str]:
-    """Build the model of released weights.
+    """Build a model with released weights.
 
     Args:
-        source: as for `convert`.
-        variant: of the checkpoint; None: found by its content.
+        source: As for `convert`.
+        variant: Name of the checkpoint's variant; by default it is found from the content.
 
     Returns:
-        The model, and what is known of it beyond its name, in one line.
+        The model, and a description of its weights in one line.
 
     Raises:
-        ValueError: if the source is of no known variant.
-        OSError: if the source can't be had.
+        ValueError: If the source fits no known variant.
+        OSError: If the source can't be read or downloaded.
 
     Example:
 
@@ -70,9 +70,9 @@ def build_from_checkpoint(source: str, variant: str | None = None) -> tuple[kera
     name, colon, weights = source.partition(":")
     if colon and not Path(source).exists():
         if variant not in (None, name):
-            raise ValueError(f"{source!r} is of {name!r}; received the variant {variant!r}.")
+            raise ValueError(f"{source!r} belongs to {name!r}; received the variant {variant!r}.")
         return create_model(name, weights=weights), f"weights {weights!r} with their preprocessing"
-    identity = _identify(Path(source), variant)
+    identity = _identify_as(Path(source), variant)
     info = model_info(identity.variant)
     arguments = dict(info.arguments)
     if identity.activation is not None:
@@ -87,14 +87,15 @@ def build_from_checkpoint(source: str, variant: str | None = None) -> tuple[kera
     )
 
 
-def _identify(path: Path, variant: str | None) -> Identity:
+def _identify_as(path: Path, variant: str | None) -> Identity:
+    """Identify a checkpoint as `variant`, or as the only variant that it fits."""
     fitting = identify(read_checkpoint(path))
     names = [identity.variant for identity in fitting]
     if variant is not None:
-        model_info(variant)  # For its error.
+        model_info(variant)  # Raises the error for an unknown name.
         if variant not in names:
-            raise CheckpointError(f"{path.name} is of {' or '.join(names)}, not of {variant}.")
+            raise CheckpointError(f"{path.name} fits {' or '.join(names)}, not {variant}.")
         return fitting[names.index(variant)]
     if len(fitting) > 1:
-        raise CheckpointError(f"{path.name} fits {' and '.join(names)}; choose one by --variant.")
+        raise CheckpointError(f"{path.name} fits {' and '.join(names)}; choose one with --variant.")
     return fitting[0]

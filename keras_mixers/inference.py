@@ -1,4 +1,4 @@
-"""A saved model and image files: what the `predict` command is made of."""
+"""Loads a saved model and reads images for it: the parts of the `predict` command."""
 
 import zipfile
 from pathlib import Path
@@ -6,23 +6,23 @@ from pathlib import Path
 import keras
 import numpy as np
 
-import keras_mixers.layers  # noqa: F401  Registers them, or Keras would not know them.
+import keras_mixers.layers  # noqa: F401  Registers the layers with Keras.
 from keras_mixers.catalogue import list_models, model_info
 from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.preprocessing import ImageError, load_image, resize_and_crop
 
-DEFAULT_SIZE = 224  # Height and width where a model takes any.
+DEFAULT_SIZE = 224  # Height and width for a model that takes any size.
 
 
 def load_classifier(path: str | Path) -> keras.Model:
     """Load a model from pixels (B, H, W, C) in [0, 255] to class scores (B, classes).
 
     Args:
-        path: a `.keras` file.
+        path: A `.keras` file.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is damaged or of another kind, or its model is no classifier of images,
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is damaged or of another format, or its model does not classify images
             or was built without preprocessing.
 
     >>> import os, tempfile
@@ -38,15 +38,15 @@ def load_classifier(path: str | Path) -> keras.Model:
 
 
 def load_network(path: str | Path) -> keras.Model:
-    """Load a model from pixels (B, H, W, C) in [0, 255] to anything, such as features.
+    """Load a model from pixels (B, H, W, C) in [0, 255] to one output, such as features.
 
     Args:
-        path: a `.keras` file.
+        path: A `.keras` file.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is damaged or of another kind, or its model is none of images, or was
-            built without preprocessing.
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is damaged or of another format, or its model does not take images or
+            was built without preprocessing.
 
     >>> import os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "model.keras")
@@ -58,18 +58,18 @@ def load_network(path: str | Path) -> keras.Model:
     if not path.is_file():
         raise FileNotFoundError(f"There is no model {str(path)!r}.")
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is no .keras file, or one that is cut short.")
+        raise ValueError(f"{path} is not a .keras file, or is incomplete.")
     try:
         model = keras.models.load_model(path, compile=False)
-    except Exception as error:  # What a damaged file meets in Keras, h5py and json is open-ended.
+    except Exception as error:  # A damaged file makes Keras, h5py and json raise anything.
         raise ValueError(f"{path} can't be loaded as a Keras model ({error}).") from None
     inputs, outputs = (getattr(model, name, None) or [] for name in ("inputs", "outputs"))
     if len(outputs) != 1 or [len(tensor.shape) for tensor in inputs] != [4]:
         raise ValueError(f"{path} does not map images (B, H, W, C) to one output.")
     if not takes_pixels(model):
         raise ValueError(
-            f"{path} has no layer 'preprocessing', so what it expects of pixels is not known; "
-            "build it with include_preprocessing=True."
+            f"{path} has no layer 'preprocessing', so the range of pixels that it expects is not "
+            "known; build it with include_preprocessing=True."
         )
     return model
 
@@ -84,21 +84,21 @@ def takes_pixels(model: keras.Model) -> bool:
 
 
 def image_shape(model: keras.Model, size: int | None = None) -> tuple[int, int, int]:
-    """Return (height, width, channels) of the images that a model is shown.
+    """Return the (height, width, channels) of the images for a model.
 
     Args:
-        model: from `load_classifier`.
-        size: height and width where the model takes any; None: 224.
+        model: A model from `load_classifier`.
+        size: Height and width for a model that takes any size, by default 224.
 
     Raises:
-        ValueError: if there is a `size`, but the model takes one only.
+        ValueError: If `size` is given, but the model takes only one size.
 
     >>> image_shape(keras_mixers.ConvMixer(8, 1, input_shape=(None, None, 3)), 64)
     (64, 64, 3)
     """
     height, width, channels = model.inputs[0].shape[1:]
     if size is not None and None not in (height, width):
-        raise ValueError(f"The model takes images of {height} x {width} only; leave the size out.")
+        raise ValueError(f"The model takes only images of {height} x {width}; leave the size out.")
     size = DEFAULT_SIZE if size is None else size
     return height or size, width or size, channels
 
@@ -109,19 +109,20 @@ def read_pixels(
     shape: tuple[int, int, int],
     preprocessing: Preprocessing | None = None,
 ) -> np.ndarray:
-    """Return an image (H, W, C), uint8, cut as the model's evaluation cuts it.
+    """Return the uint8 pixels (H, W, C) of an image, cropped as in the model's evaluation.
 
-    A model whose name is no published variant's gets the whole of the image's shorter side.
+    For a model without the name of a published variant, the crop keeps the whole shorter side.
 
     Args:
-        path: of the image.
-        model: from `load_classifier`.
-        shape: from `image_shape`.
-        preprocessing: whose resize and crop to apply; None: those published with the model's name.
+        path: Path of the image.
+        model: A model from `load_classifier`.
+        shape: A shape from `image_shape`.
+        preprocessing: The crop and the interpolation to apply, by default those of the published
+            variant that the model is named after.
 
     Raises:
-        FileNotFoundError: if there is no such image.
-        ImageError: if it can't be read or resized; the message names it.
+        FileNotFoundError: If there is no such image.
+        ImageError: If it can't be read or resized; the message names it.
     """
     image = load_image(path, shape[2])
     try:
@@ -135,17 +136,17 @@ def read_pixels(
 
 
 def probabilities(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
-    """Return the probabilities (B, classes), also of a model that ends in logits.
+    """Return the class probabilities (B, classes), even for a model that ends in logits.
 
     Args:
-        model: from `load_classifier`.
+        model: A model from `load_classifier`.
         pixels: (B, H, W, C) in [0, 255].
 
     >>> model = keras_mixers.ConvMixer(8, 1, classes=2, classifier_activation=None)
     >>> bool(probabilities(model, np.zeros((1, 224, 224, 3))).sum().round(5) == 1)
     True
     """
-    # Called rather than `predict`ed: beside a GPU Keras would compile for each shape first.
+    # Not `predict`: on a machine with a GPU, it would first compile for each shape.
     scores = model(pixels.astype("float32"), training=False)
     if model.layers[-1].name == "head":
         scores = keras.ops.softmax(scores)

@@ -1,4 +1,4 @@
-"""What classes are called, and which of them a model names."""
+"""Names of classes, and the most likely classes of a prediction."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -11,8 +11,8 @@ import numpy as np
 def imagenet_names() -> tuple[str, ...]:
     """Return the names of ImageNet-1k's classes in their usual order, that of the WordNet ids.
 
-    They are the first lemmas of WordNet, which its licence allows to copy; of the two cranes, one
-    is the bird and one the machine.
+    They are the first lemmas in WordNet, whose licence allows copying. Of the two cranes, one is
+    the bird and the other the machine.
 
     >>> imagenet_names()[207]
     'golden retriever'
@@ -21,15 +21,15 @@ def imagenet_names() -> tuple[str, ...]:
 
 
 def class_names(path: str | Path, classes: int) -> list[str]:
-    r"""Read the names of classes from a file such as `labels.txt`, one a line.
+    r"""Read class names from a file such as `labels.txt`, one per line.
 
     Args:
-        path: UTF-8 text; line 1 names class 0.
-        classes: how many there must be.
+        path: A UTF-8 text file; line 1 names class 0.
+        classes: Number of names that there must be.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is no text, a line before the last name is empty, or there are not
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not text, a line before the last name is empty, or there are not
             `classes` names.
 
     >>> import pathlib, tempfile
@@ -44,7 +44,7 @@ def class_names(path: str | Path, classes: int) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no UTF-8 text ({error.reason}).") from None
+        raise ValueError(f"{path} is not UTF-8 text ({error.reason}).") from None
     names = [line.strip() for line in text.rstrip().split("\n")] if text.strip() else []
     if "" in names:
         raise ValueError(f"{path}: line {names.index('') + 1} is empty; expected a class name.")
@@ -64,18 +64,18 @@ def format_labels(names: Sequence[str]) -> str:
 def decode_predictions(
     probabilities: np.ndarray, top: int = 5, names: Sequence[str] | None = None
 ) -> list[list[tuple[str, float]]]:
-    """Name the likeliest classes of each image, the likeliest first.
+    """Return the most likely classes of each image, the most likely first.
 
     Args:
         probabilities: (B, classes), from 0 to 1.
-        top: how many to name; all, if there are fewer.
-        names: of all classes, in the order of the probabilities; None: those of ImageNet-1k.
+        top: Number of classes to return; all of them, if there are fewer.
+        names: Names of all classes in the order of the probabilities, by default ImageNet-1k's.
 
     Returns:
-        For each image, pairs of name and probability.
+        A list of pairs (name, probability) for each image.
 
     Raises:
-        ValueError: if there are not as many names as classes, or these are no probabilities.
+        ValueError: If there is not one name per class, or the values are not probabilities.
 
     >>> decode_predictions(np.array([[0.25, 0.75]]), names=["cat", "dog"])
     [[('dog', 0.75), ('cat', 0.25)]]
@@ -88,7 +88,7 @@ def decode_predictions(
     check_count("names", names, scores.shape[1])
     if top < 1:
         raise ValueError(f"top must be at least 1; received {top!r}.")
-    # Half precision rounds up to a little more than 1; NaN is no probability either.
+    # Half precision may round up to slightly more than 1; NaN is not a probability either.
     if not np.all((scores >= 0) & (scores <= 1.01)):
         raise ValueError(
             f"probabilities must lie between 0 and 1; received {scores.min():.3g} to "
@@ -101,9 +101,9 @@ def decode_predictions(
 
 
 def check_count(what: str, names: Sequence[str], classes: int) -> None:
-    """Raise ValueError unless there are as many names as classes; `what` says of what."""
+    """Raise ValueError unless there is one name per class; the message begins with `what`."""
     if len(names) != classes:
         raise ValueError(
-            f"{what}: there must be one name a class; received {len(names)} names for {classes} "
+            f"{what}: there must be one name per class; received {len(names)} names for {classes} "
             "classes."
         )

@@ -1,4 +1,4 @@
-"""Evaluation images for a model."""
+"""Reads, resizes and crops images for evaluation."""
 
 import contextlib
 from pathlib import Path
@@ -18,19 +18,19 @@ class ImageError(ValueError):
 
 
 def load_image(path: str | Path, channels: int = 3) -> Image.Image:
-    """Read an image upright, as its camera held it.
+    """Read an image and turn it upright, as its EXIF data say.
 
-    Transparency is dropped, colour becomes grey or grey becomes colour as `channels` asks, and of
-    16 bits the higher 8 are kept.
+    Transparency is dropped, images become grey or coloured as `channels` says, and of 16 bits the
+    higher 8 are kept.
 
     Args:
-        path: JPEG, PNG, or whatever else Pillow reads; of an animation, the first frame.
+        path: A JPEG, a PNG, or any other file that Pillow reads; of an animation, the first frame.
         channels: 1 for an image of mode L, 3 for RGB.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ImageError: if it is no image, or damaged, or has pixels of no known range.
-        ValueError: if `channels` is neither 1 nor 3.
+        FileNotFoundError: If there is no such file.
+        ImageError: If it is not an image, is damaged, or has pixels without a known range.
+        ValueError: If `channels` is neither 1 nor 3.
 
     >>> import os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "grey.png")
@@ -46,23 +46,23 @@ def load_image(path: str | Path, channels: int = 3) -> Image.Image:
     try:
         with Image.open(path) as image:
             image.load()
-            # A damaged note on how the camera was held is no reason to refuse the pixels.
+            # Damaged EXIF data are no reason to refuse the pixels.
             with contextlib.suppress(Exception):
                 ImageOps.exif_transpose(image, in_place=True)
-            return _convertible(image).convert(_MODES[channels])
+            return _to_convertible(image).convert(_MODES[channels])
     except UnidentifiedImageError:
-        raise ImageError(f"{path} is no image of a format that Pillow knows.") from None
-    except Exception as error:  # Each of Pillow's forty decoders has its own.
+        raise ImageError(f"{path} is not an image in a format that Pillow knows.") from None
+    except Exception as error:  # Each of Pillow's forty decoders raises its own.
         raise ImageError(f"{path} can't be read as an image ({error}).") from None
 
 
-def _convertible(image: Image.Image) -> Image.Image:
-    """Return an image that Pillow converts without loss: 16-bit grey it would clip to white."""
+def _to_convertible(image: Image.Image) -> Image.Image:
+    """Return an image that Pillow converts correctly; it would clip 16-bit grey to white."""
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         raise ImageError(f"pixels of mode {image.mode} have no known range; save it with 8 bits")
-    # Pillow warns of the transparency that it drops from a palette, but not of any other.
+    # Pillow warns about the transparency that it drops only if the image has a palette.
     return image.convert("RGBA") if image.mode == "P" else image
 
 
@@ -72,24 +72,25 @@ def resize_and_crop(
     crop: float = 1.0,
     interpolation: Literal["bicubic", "bilinear"] = "bicubic",
 ) -> np.ndarray:
-    """Cut the centre of an image out as the published evaluations do.
+    """Resize an image and cut out its centre, as the published evaluations do.
 
-    The shorter side is resized to floor(size / crop), antialiased, on 8 bits, and the centre cut
-    out: torchvision's Resize and CenterCrop on PIL images, to the bit. A size that is not square
-    takes the smallest resized image that covers floor(height / crop) x floor(width / crop).
+    The shorter side is resized to floor(size / crop) in 8 bits, with antialiasing, and the centre
+    is cut out. That is bit for bit what torchvision's Resize and CenterCrop do with PIL images.
+    For a size that is not square, the image is resized to the smallest size that covers
+    floor(height / crop) x floor(width / crop).
 
     Args:
-        image: of mode L or RGB, such as from `load_image`.
-        size: height and width of the result.
-        crop: side of the central crop, as a share of the resized image's shorter side.
-        interpolation: filter of the resize.
+        image: An image of mode L or RGB, such as from `load_image`.
+        size: Height and width of the result.
+        crop: Side of the central crop, as a fraction of the resized image's shorter side.
+        interpolation: Filter used for resizing.
 
     Returns:
         Pixels (H, W, C), uint8.
 
     Raises:
-        ImageError: if the image is so long and narrow that it would not fit in memory.
-        ValueError: if an argument is out of its range.
+        ImageError: If the image is so long and narrow that it would not fit in memory.
+        ValueError: If an argument is out of its range.
 
     >>> resize_and_crop(Image.new("RGB", (500, 375)), (224, 224), crop=0.96).shape
     (224, 224, 3)
@@ -103,24 +104,24 @@ def resize_and_crop(
     if min(size) < 1:
         raise ValueError(f"size must be a height and a width of at least 1; received {size!r}.")
     if not 0 < crop <= 1:
-        raise ValueError(f"crop must be a share above 0 and up to 1; received {crop!r}.")
+        raise ValueError(f"crop must be above 0 and at most 1; received {crop!r}.")
     if interpolation not in _FILTERS:
         raise ValueError(
             f"interpolation must be one of {', '.join(_FILTERS)}; received {interpolation!r}."
         )
-    columns, rows = _covering(image.width, image.height, int(width / crop), int(height / crop))
+    columns, rows = _covering_size(image.width, image.height, int(width / crop), int(height / crop))
     if columns * rows > _MOST_PIXELS:
         raise ImageError(
             f"an image of {image.width} x {image.height} pixels would become {columns} x {rows} "
-            "when resized; cut it to a less narrow one"
+            "when resized; crop it to a less narrow shape"
         )
     left, top = round((columns - width) / 2), round((rows - height) / 2)
     resized = image.resize((columns, rows), _FILTERS[interpolation])
     return np.atleast_3d(np.asarray(resized.crop((left, top, left + width, top + height))))
 
 
-def _covering(width: int, height: int, least_width: int, least_height: int) -> tuple[int, int]:
-    """Return the smallest size of the shape of `width` x `height` that covers the least ones."""
+def _covering_size(width: int, height: int, least_width: int, least_height: int) -> tuple[int, int]:
+    """Return the smallest size that covers the least ones and keeps width / height."""
     if width * least_height < height * least_width:
         return least_width, int(least_width * height / width)
     return int(least_height * width / height), least_height

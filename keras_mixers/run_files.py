@@ -1,4 +1,4 @@
-"""The files of a run's folder that several packages read: their names, and how they are read."""
+"""The files in a run's folder that several packages read: their names, and how to read them."""
 
 import json
 import math
@@ -17,13 +17,13 @@ PREPROCESSING_FILE = "preprocessing.json"
 
 
 def read_preprocessing(folder: str | Path) -> Preprocessing | None:
-    """Return the preprocessing of a run's evaluation; None if the folder has no such file.
+    """Return the preprocessing of a run's evaluation, or None if the folder has no such file.
 
     Args:
-        folder: the run's folder.
+        folder: The run's folder.
 
     Raises:
-        ValueError: if the file is damaged.
+        ValueError: If the file is damaged.
 
     >>> import tempfile
     >>> folder = tempfile.mkdtemp()
@@ -50,8 +50,8 @@ def read_preprocessing(folder: str | Path) -> Preprocessing | None:
         is_valid = False
     if not is_valid:
         raise ValueError(
-            f"{path} is no preprocessing of a run; expected a JSON table of mean, std, crop and "
-            "interpolation, as training writes it."
+            f"{path} is not the preprocessing of a run; expected a JSON table of mean, std, "
+            "crop and interpolation, as training writes it."
         )
     return preprocessing
 
@@ -69,18 +69,18 @@ def _is_valid(preprocessing: Preprocessing) -> bool:
 def find_labels(
     path: str | Path, classes: int, labels: str | Path | None = None
 ) -> list[str] | None:
-    """Return the class names of a saved model; None if there are none.
+    """Return the class names of a saved model, or None if there are none.
 
     Args:
-        path: the model's folder, such as a run's, or a model file. In a folder, `labels.txt` is
+        path: The model's folder, such as a run's, or a model file. In a folder, `labels.txt` is
             the model's own; beside a file, it may belong to another model, so it is ignored with
             a warning unless it has one name per class.
-        classes: number of the model's classes.
-        labels: a file of class names to read instead.
+        classes: Number of the model's classes.
+        labels: A file of class names to read instead.
 
     Raises:
-        FileNotFoundError: if there is no file `labels`.
-        ValueError: if `labels`, or the folder's own file, is damaged or does not have one name per
+        FileNotFoundError: If there is no file `labels`.
+        ValueError: If `labels`, or the folder's own file, is damaged or does not have one name per
             class.
 
     >>> import tempfile

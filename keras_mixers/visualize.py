@@ -35,12 +35,13 @@ def prediction_sheet(
         images: (B, H, W, 1) or (B, H, W, 3), pixels in [0, 255].
         probabilities: (B, classes).
         labels: (B,), the right classes.
-        names: names of the classes.
-        columns: number of images in a row.
+        names: Names of the classes.
+        columns: Number of images in a row.
 
     Raises:
-        ValueError: if the numbers of images, predictions and labels differ, or there is not one
+        ValueError: If the numbers of images, predictions and labels differ, or there is not one
             name per class.
+        ImportError: If matplotlib is not installed.
 
     Example:
 
@@ -61,11 +62,12 @@ def patch_filters(model: keras.Model, columns: int = 16) -> Figure:
     zero are orange and those below are purple; with three channels, zero is grey.
 
     Args:
-        model: a ConvMixer or an MLP-Mixer for images with 1 or 3 channels.
-        columns: number of filters in a row.
+        model: A ConvMixer or an MLP-Mixer for images with 1 or 3 channels.
+        columns: Number of filters in a row.
 
     Raises:
-        ValueError: if the model has no such patch embedding.
+        ValueError: If the model has no such patch embedding.
+        ImportError: If matplotlib is not installed.
 
     Example:
 
@@ -92,16 +94,17 @@ def save_overview(
     """Save one picture with a model's predictions on the left and its patch filters on the right.
 
     Args:
-        path: the file to write; its ending, such as `.png`, chooses the format.
-        model: see `patch_filters`.
-        images: see `prediction_sheet`.
+        path: The file to write; its ending, such as `.png`, chooses the format.
+        model: See `patch_filters`.
+        images: See `prediction_sheet`.
         probabilities: (B, classes).
         labels: (B,), the right classes.
-        names: names of the classes.
-        title: title above the images.
+        names: Names of the classes.
+        title: Title above the images.
 
     Raises:
-        ValueError: see `prediction_sheet` and `patch_filters`.
+        ValueError: See `prediction_sheet` and `patch_filters`.
+        ImportError: If matplotlib is not installed.
     """
     filters = _read_filters(model)
     figure = new_figure(12, 6.4, dpi=150)
@@ -118,7 +121,7 @@ def new_figure(width: float, height: float, dpi: float | None = None) -> Figure:
     """Return an empty figure, `width` and `height` in inches.
 
     Raises:
-        ImportError: if matplotlib is not installed.
+        ImportError: If matplotlib is not installed.
     """
     try:
         from matplotlib.figure import Figure

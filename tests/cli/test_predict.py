@@ -105,7 +105,7 @@ def test_predict_reports_broken_images_and_goes_on(folder: Path) -> None:
     cut, missing, text = result.stderr.splitlines()
     assert cut.startswith(f"error: {folder / 'cut.jpg'} can't be read as an image (")
     assert missing == f"error: There is no image file '{folder / 'missing.jpg'}'."
-    assert text == f"error: {folder / 'text.png'} is no image of a format that Pillow knows."
+    assert text == f"error: {folder / 'text.png'} is not an image in a format that Pillow knows."
 
 
 def test_predict_names_a_strip_that_would_not_fit(folder: Path, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_predict_without_names(folder: Path, tmp_path: Path) -> None:
     assert [name for name, _ in shown(result)["good.jpg"]] == ["class 9", "class 8"]
     assert result.stderr == (
         f"warning: The class names beside lone.keras are ignored: {labels}: there must be one "
-        "name a class; received 2 names for 10 classes.\n"
+        "name per class; received 2 names for 10 classes.\n"
     )
     assert "received 2 names for 10 classes" in failure(run(*command, "--labels", labels))
 
@@ -142,14 +142,16 @@ def test_a_run_with_wrong_names_is_refused(folder: Path, tmp_path: Path) -> None
     classifier().save(tmp_path / "model.keras")
     (tmp_path / "labels.txt").write_text("cat\ndog\n")
     message = failure(run("predict", "--model", tmp_path, folder / "good.jpg"))
-    assert "labels.txt: there must be one name a class" in message
+    assert "labels.txt: there must be one name per class" in message
 
 
 def test_a_run_with_a_damaged_crop_is_refused(folder: Path, tmp_path: Path) -> None:
     classifier().save(tmp_path / "model.keras")
     (tmp_path / "preprocessing.json").write_text("{")
     message = failure(run("predict", "--model", tmp_path, folder / "good.jpg"))
-    assert f"{tmp_path / 'preprocessing.json'} is no preprocessing of a run; expected" in message
+    assert (
+        f"{tmp_path / 'preprocessing.json'} is not the preprocessing of a run; expected" in message
+    )
 
 
 def test_predict_in_grey_at_any_size_from_logits(folder: Path, tmp_path: Path) -> None:
@@ -178,11 +180,11 @@ def test_predict_crops_as_the_variant_was_evaluated(folder: Path, tmp_path: Path
 
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing.keras": (lambda path: None, "There is no model '"),
-    "text.keras": (lambda path: path.write_text("text"), "is no .keras file, or one that is cut"),
-    "model.h5": (lambda path: path.write_text("text"), "is no .keras file, or one that is cut"),
+    "text.keras": (lambda path: path.write_text("text"), "is not a .keras file, or is incomplete"),
+    "model.h5": (lambda path: path.write_text("text"), "is not a .keras file, or is incomplete"),
     "bare.keras": (
         lambda path: classifier(include_preprocessing=False).save(path),
-        "has no layer 'preprocessing', so what it expects of pixels is not known; build it",
+        "has no layer 'preprocessing', so the range of pixels that it expects is not known; build",
     ),
     "map.keras": (
         lambda path: keras_mixers.ConvMixer(4, 1, include_top=False).save(path),
@@ -220,4 +222,4 @@ def test_predict_refuses_a_damaged_model(folder: Path, tmp_path: Path) -> None:
 
 def test_predict_refuses_sizes(folder: Path, tmp_path: Path) -> None:
     result = run("predict", "--model", folder / "run", "--size", "32", folder / "good.jpg")
-    assert "The model takes images of 16 x 16 only; leave the size out." in failure(result)
+    assert "The model takes only images of 16 x 16; leave the size out." in failure(result)

@@ -169,6 +169,7 @@ def test_folders_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     (tmp_path / "saved_model").mkdir()
     message = failure(run("quickstart", "--out", tmp_path, "--overwrite"))
     assert (
-        "saved_model' is no folder with a file 'saved_model.pb', so it is not replaced" in message
+        "saved_model' is not a folder with a file 'saved_model.pb', so it is not replaced"
+        in message
     )
     assert names(tmp_path) == ["notes.txt", "saved_model"]

@@ -65,7 +65,7 @@ def test_run_brings_its_crop(run):
     assert facts.mean != preprocessing.mean  # What the network itself does to pixels counts.
     assert load_exportable_model(str(run / "model.keras")).facts.crop is None
     (run / "preprocessing.json").write_text("[]")
-    with pytest.raises(ValueError, match=r"preprocessing\.json is no preprocessing of a run"):
+    with pytest.raises(ValueError, match=r"preprocessing\.json is not the preprocessing of a run"):
         load_exportable_model(str(run))
 
 

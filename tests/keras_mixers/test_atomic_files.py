@@ -57,5 +57,5 @@ def test_link_to_nothing_counts_as_existing(tmp_path):
 def test_link_to_a_folder_is_not_replaced(tmp_path):
     folder = folder_with(tmp_path / "real", "saved_model.pb")
     (tmp_path / "link").symlink_to(folder)
-    with pytest.raises(FileExistsError, match=r"no folder with a file 'saved_model\.pb'"):
+    with pytest.raises(FileExistsError, match=r"not a folder with a file 'saved_model\.pb'"):
         check_writable(tmp_path / "link", overwrite=True, marker="saved_model.pb")

@@ -21,7 +21,7 @@ def test_class_names(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="received 0 names for 3 classes"):
         class_names(path, 3)
     path.write_bytes(b"\xff\xd8\xff\xe0")
-    with pytest.raises(ValueError, match=r"labels\.txt is no UTF-8 text"):
+    with pytest.raises(ValueError, match=r"labels\.txt is not UTF-8 text"):
         class_names(path, 3)
     with pytest.raises(FileNotFoundError, match=r"no file of class names '.*none\.txt'"):
         class_names(tmp_path / "none.txt", 3)
@@ -38,7 +38,7 @@ def test_decode_predictions() -> None:
 
 def test_decode_refuses() -> None:
     fair = np.array([[0.5, 0.5]])
-    with pytest.raises(ValueError, match="one name a class; received 3 names for 2 classes"):
+    with pytest.raises(ValueError, match="one name per class; received 3 names for 2 classes"):
         decode_predictions(fair, names=["a", "b", "c"])
     with pytest.raises(ValueError, match=r"must be \(B, classes\); received shape \(2,\)"):
         decode_predictions(fair[0], names=["a", "b"])

@@ -100,7 +100,7 @@ def test_resize_refuses() -> None:
     with pytest.raises(ValueError, match=r"size must be .* at least 1; received \(0, 4\)"):
         resize_and_crop(image, (0, 4))
     for crop in (0, 1.1, -1, float("nan")):
-        with pytest.raises(ValueError, match=f"crop must be a share .* received {crop}"):
+        with pytest.raises(ValueError, match=f"crop must be above 0 .* received {crop}"):
             resize_and_crop(image, (4, 4), crop)
     with pytest.raises(ValueError, match="one of bicubic, bilinear; received 'nearest'"):
         resize_and_crop(image, (4, 4), interpolation="nearest")
@@ -183,10 +183,12 @@ def test_load_refuses(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no image file"):
         load_image(tmp_path)
     (tmp_path / "text.jpg").write_text("not a picture")
-    with pytest.raises(ImageError, match=r"text\.jpg is no image of a format that Pillow knows"):
+    with pytest.raises(
+        ImageError, match=r"text\.jpg is not an image in a format that Pillow knows"
+    ):
         load_image(tmp_path / "text.jpg")
     (tmp_path / "empty.png").touch()
-    with pytest.raises(ImageError, match=r"empty\.png is no image"):
+    with pytest.raises(ImageError, match=r"empty\.png is not an image"):
         load_image(tmp_path / "empty.png")
     Image.fromarray(np.ones((3, 4), np.float32)).save(tmp_path / "float.tif")
     with pytest.raises(ImageError, match=r"float\.tif can't be read .*mode F have no known range"):

@@ -40,14 +40,18 @@ def test_a_file_has_no_preprocessing_beside_it(tmp_path):
 def test_values_that_no_run_has_are_refused(tmp_path, change):
     content = json.dumps({**asdict(PREPROCESSING), **change})
     (tmp_path / "preprocessing.json").write_text(content)
-    with pytest.raises(ValueError, match=r"^.*/preprocessing\.json is no preprocessing of a run; "):
+    with pytest.raises(
+        ValueError, match=r"^.*/preprocessing\.json is not the preprocessing of a run; "
+    ):
         read_preprocessing(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"7", b"\xff\xfe", b'{"mean": {}}'])
 def test_files_that_are_no_preprocessing_are_refused(tmp_path, content):
     (tmp_path / "preprocessing.json").write_bytes(content)
-    with pytest.raises(ValueError, match=r"preprocessing\.json is no preprocessing of a run; "):
+    with pytest.raises(
+        ValueError, match=r"preprocessing\.json is not the preprocessing of a run; "
+    ):
         read_preprocessing(tmp_path)
 
 

@@ -94,7 +94,9 @@ def test_named_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_MIXERS_WEIGHTS_URL", str(tmp_path))
     with pytest.raises(OSError, match="is missing"):
         convert("mixer_b32:imagenet-sam", tmp_path / "model.keras")
-    with pytest.raises(ValueError, match="is of 'mixer_b32'; received the variant 'mixer_b16'"):
+    with pytest.raises(
+        ValueError, match="belongs to 'mixer_b32'; received the variant 'mixer_b16'"
+    ):
         convert("mixer_b32:imagenet-sam", tmp_path / "model.keras", variant="mixer_b16")
     assert list(tmp_path.iterdir()) == []
 
@@ -103,7 +105,7 @@ def test_refusals_leave_nothing_behind(checkpoint: Path, tmp_path: Path) -> None
     source, out = str(checkpoint), tmp_path / "model.keras"
     with pytest.raises(ValueError, match=r"must end in \.keras or \.weights\.h5"):
         convert(source, tmp_path / "model.h5")
-    with pytest.raises(km.CheckpointError, match="is of convmixer_128_4_p1_k8, not of mixer_b16"):
+    with pytest.raises(km.CheckpointError, match="fits convmixer_128_4_p1_k8, not mixer_b16"):
         convert(source, out, variant="mixer_b16")
     with pytest.raises(ValueError, match="There is no variant 'mixer_b61'"):
         convert(source, out, variant="mixer_b61")

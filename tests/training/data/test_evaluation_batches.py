@@ -57,7 +57,7 @@ def test_a_folder_can_be_grey(tmp_path, mode):
     [
         ({"batch_size": 0}, "batch_size must be at least 1; received 0."),
         ({"size": (0, 1)}, "size must be a height and a width of at least 1; received (0, 1)."),
-        ({"crop": 1.5}, "crop must be a share above 0 and up to 1; received 1.5."),
+        ({"crop": 1.5}, "crop must be above 0 and at most 1; received 1.5."),
         (
             {"interpolation": "cubic"},
             "interpolation must be one of bicubic, bilinear; received 'cubic'.",

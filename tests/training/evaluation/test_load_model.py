@@ -88,7 +88,9 @@ def test_a_run_is_cut_as_its_folder_says(tmp_path, since):
 def test_a_damaged_file_of_a_run_is_no_reason_to_guess(tmp_path):
     conv_mixer().save(tmp_path / "model.keras")
     (tmp_path / "preprocessing.json").write_text("{")
-    with pytest.raises(ValueError, match=r"preprocessing\.json is no preprocessing of a run; exp"):
+    with pytest.raises(
+        ValueError, match=r"preprocessing\.json is not the preprocessing of a run; exp"
+    ):
         load_model(tmp_path)
 
 
@@ -140,7 +142,7 @@ def test_what_is_not_there(tmp_path, name):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("a.keras", r"a\.keras is no \.keras file, or one that is cut short"),
+        ("a.keras", r"a\.keras is not a \.keras file, or is incomplete"),
         ("a.tflite", r"a\.tflite can't be loaded as a TFLite file \("),
         ("a.tar.gz", r"a\.tar\.gz can't be unpacked \("),
         ("a.h5", r"a\.h5 is no model; expected a run's folder with a file model\.keras, a \.keras"),
