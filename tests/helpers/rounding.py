@@ -58,3 +58,18 @@ def assert_close(found: object, expected: object, roundings: int, gain: float = 
     bound = max(rounding_bound(values, roundings, gain) for values in (found, expected))
     both = (keras.ops.convert_to_numpy(values).astype("float64") for values in (found, expected))
     np.testing.assert_allclose(*both, rtol=0, atol=bound, equal_nan=False)
+
+
+def assert_all_close(
+    found: Iterable, expected: Iterable, roundings: int, gain: float = 1.0
+) -> None:
+    """Check the arrays of one computation, such as all gradients of a step.
+
+    The largest number of all says what was rounded: those that ought to be zero, as the gradient
+    of a bias before a normalisation, are the difference of such.
+    """
+    found, expected = (list(map(keras.ops.convert_to_numpy, side)) for side in (found, expected))
+    bound = max(rounding_bound(array, roundings, gain) for array in (*found, *expected))
+    for one, other in zip(found, expected, strict=True):
+        both = (array.astype("float64") for array in (one, other))
+        np.testing.assert_allclose(*both, rtol=0, atol=bound, equal_nan=False)

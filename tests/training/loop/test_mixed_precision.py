@@ -19,7 +19,9 @@ def test_the_policy_is_what_it_was_afterwards():
     assert keras.config.dtype_policy().name == "float32"
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+@pytest.mark.parametrize(
+    "precision", [pytest.param("bfloat16", marks=pytest.mark.bfloat16), "float16"]
+)
 def test_pixels_are_not_rounded(precision):
     """bfloat16 has no 200.3, which erased and mixed pixels may be."""
     with computing_in(precision):

@@ -4,11 +4,15 @@ import pytest
 import tensorflow as tf
 
 from keras_mixers import ConvMixer, MLPMixer, T2TViT
+from tests.helpers.rounding import assert_all_close, assert_close
 from training.loop.memory_estimate import peak_bytes
 from training.loop.mixed_precision import computing_in
 from training.loop.rematerialisation import Remat, checkpointed
 
 RATES = {"drop_rate": 0.2, "drop_path_rate": 0.5}
+# No network here has more, there and back: T2T-ViT adds up 147 pixels, twice 64 tokens and, in a
+# few layers, up to 600 channels; and on the way back 64 tokens of each of 32 images.
+ROUNDINGS = 5000
 
 
 def build(family, depth=2, mixer="performer"):
@@ -26,7 +30,7 @@ def build(family, depth=2, mixer="performer"):
     return model
 
 
-def images(model, count=6):
+def images(model, count=32):
     shape = (count, *model.input.shape[1:])
     return tf.constant(np.random.default_rng(0).uniform(0, 255, shape).astype("float32"))
 
@@ -40,67 +44,68 @@ def backward(network, variables):
     return step
 
 
-FAMILIES = pytest.mark.parametrize("family", ["ConvMixer", "MLPMixer", "T2TViT"])
-
-
-@FAMILIES
-@pytest.mark.parametrize("eager", [True, False])
-def test_gradients_masks_and_statistics_are_the_same(family, eager):
+@pytest.mark.parametrize(
+    ("family", "depth", "least"), [("ConvMixer", 3, 0.7), ("MLPMixer", 2, 0.7), ("T2TViT", 1, 0.9)]
+)
+def test_gradients_masks_and_statistics_are_the_same_in_less_memory(family, depth, least):
     found = []
     for again in (False, True):
-        model = build(family)
-        network = checkpointed(model) if again else model
-        step = backward(network, model.trainable_variables)
-        step = step if eager else tf.function(step)
-        steps = [step(images(model)) for _ in range(2)]
-        state = [np.array(variable) for variable in model.non_trainable_variables]
-        found.append((steps, state))
-    (steps, state), (steps_again, state_again) = found
-    for (loss, gradients), (loss_again, gradients_again) in zip(steps, steps_again, strict=True):
-        np.testing.assert_allclose(loss_again, loss, rtol=0, atol=1e-6)
-        for one, other in zip(gradients, gradients_again, strict=True):
-            np.testing.assert_allclose(other, one, rtol=0, atol=1e-6)
-    # Batch statistics moved once a step, and so did the seeds of dropout.
-    for one, other in zip(state, state_again, strict=True):
-        np.testing.assert_array_equal(other, one)
-    assert np.abs(steps[0][1][0]).max() > 0
-    if family != "ConvMixer":
-        assert steps[0][0] != steps[1][0]
-
-
-@FAMILIES
-def test_less_lies_in_memory(family):
-    found = []
-    for again in (False, True):
-        model = build(family, depth=6)
+        model = build(family, depth)
         network = checkpointed(model) if again else model
         step = tf.function(backward(network, model.trainable_variables))
-        graph = step.get_concrete_function(tf.TensorSpec((64, *model.input.shape[1:]))).graph
-        found.append(peak_bytes(graph))
-    # T2T-ViT needs most in its first attention, of 64 tokens; the blocks have 5.
-    assert found[1] < found[0] * (0.9 if family == "T2TViT" else 0.5)
+        steps = [step(images(model)) for _ in range(2)]
+        memory = peak_bytes(step.get_concrete_function(images(model)).graph)
+        found.append((steps, model.non_trainable_variables, memory))
+    (steps, state, whole), (steps_again, state_again, part) = found
+    check_equal(steps, steps_again)
+    # Batch statistics moved once a step, and so did the seeds of dropout, which are integers.
+    for one, other in zip(state, state_again, strict=True):
+        if "int" in one.dtype:
+            np.testing.assert_array_equal(other, one)
+        else:
+            assert_close(other, one, ROUNDINGS)
+    if family != "ConvMixer":
+        assert steps[0][0] != steps[1][0]
+    # Each block keeps its input alone. T2T-ViT needs most in its first attention, of 64 tokens.
+    assert part < least * whole
+
+
+def check_equal(steps, steps_again):
+    for (loss, gradients), (loss_again, gradients_again) in zip(steps, steps_again, strict=True):
+        assert_close(loss_again, loss, ROUNDINGS)
+        assert_all_close(gradients_again, gradients, ROUNDINGS)
+    assert np.abs(steps[0][1][0]).max() > 0
+
+
+def test_without_a_graph():
+    found = []
+    for again in (False, True):
+        model = build("MLPMixer")
+        network = checkpointed(model) if again else model
+        step = backward(network, model.trainable_variables)
+        found.append([step(images(model)) for _ in range(2)])
+    check_equal(*found)
 
 
 def test_t2t_attention_without_modes():
-    model = build("T2TViT", mixer="transformer")
+    model = build("T2TViT", depth=1, mixer="transformer")
     plain = backward(model, model.trainable_variables)(images(model))[1]
-    again = build("T2TViT", mixer="transformer")
+    again = build("T2TViT", depth=1, mixer="transformer")
     network = checkpointed(again)
     assert isinstance(network.get_layer("remat_token_mixer_0"), Remat)
     other = backward(network, again.trainable_variables)(images(again))[1]
-    for one, two in zip(plain, other, strict=True):
-        np.testing.assert_allclose(two, one, rtol=0, atol=1e-6)
+    assert_all_close(other, plain, ROUNDINGS)
 
 
 def test_half_precision():
-    with computing_in("bfloat16"):
+    with computing_in("float16"):
         model = build("ConvMixer")
         network = checkpointed(model)
     step = backward(network, model.trainable_variables)
     plain = backward(model, model.trainable_variables)
     for one, other in zip(step(images(model))[1], plain(images(model))[1], strict=True):
         np.testing.assert_array_equal(one, other)
-    assert network.get_layer("remat_block_0").compute_dtype == "bfloat16"
+    assert network.get_layer("remat_block_0").compute_dtype == "float16"
 
 
 def test_the_weights_are_shared():
