@@ -1,7 +1,7 @@
-"""Pillow's affine transformations, on whole numbers in [0, 255] held as float32 (H, W, C).
+"""Pillow's affine transformations, on whole numbers in [0, 255] stored as float32 (H, W, C).
 
-As in Pillow, positions are those of the pixels' centres, a pixel whose centre comes from outside
-the image is filled, and the nearest edge pixel stands in for neighbours beyond it.
+As in Pillow, coordinates refer to the centres of pixels, an output pixel whose centre maps outside
+the image gets the fill colour, and interpolation at the border repeats the nearest edge pixel.
 """
 
 import math
@@ -19,34 +19,35 @@ def affine(
     resample: Filter,
     share: tf.Tensor,
 ) -> tf.Tensor:
-    """Fetch each output pixel from an input position, as `Image.transform(size, AFFINE, ...)`.
+    """Transform an image as `Image.transform(size, AFFINE, ...)` does.
 
     Args:
         image: (H, W, C).
-        matrix: (a, b, c, d, e, f): output position (x, y) shows input (ax + by + c, dx + ey + f).
-        fill: of each channel, where there is no input.
-        resample: the filter; "random" is bilinear where `share` is below a half, else bicubic.
-        share: from 0 to 1.
+        matrix: (a, b, c, d, e, f), which maps the output position (x, y) to the input position
+            (ax + by + c, dx + ey + f).
+        fill: colour of output pixels that map outside the image, per channel.
+        resample: filter; "random" is bilinear if `share` is below a half, and bicubic otherwise.
+        share: number from 0 to 1.
     """
     a, b, c, d, e, f = (tf.cast(number, tf.float64) for number in matrix)
     height, width = image.shape[:2]
     x = tf.range(width, dtype=tf.float64)[None, :] + 0.5
     y = tf.range(height, dtype=tf.float64)[:, None] + 0.5
-    from_x, from_y = a * x + b * y + c, d * x + e * y + f
-    inside = (from_x >= 0) & (from_x < width) & (from_y >= 0) & (from_y < height)
+    input_x, input_y = a * x + b * y + c, d * x + e * y + f
+    inside = (input_x >= 0) & (input_x < width) & (input_y >= 0) & (input_y < height)
     if resample == "random":
-        found = tf.cond(
+        sampled = tf.cond(
             share < 0.5,
-            lambda: _sample(image, from_x, from_y, "bilinear"),
-            lambda: _sample(image, from_x, from_y, "bicubic"),
+            lambda: _sample(image, input_x, input_y, "bilinear"),
+            lambda: _sample(image, input_x, input_y, "bicubic"),
         )
     else:
-        found = _sample(image, from_x, from_y, resample)
-    return tf.where(inside[..., None], found, tf.constant(fill, tf.float32))
+        sampled = _sample(image, input_x, input_y, resample)
+    return tf.where(inside[..., None], sampled, tf.constant(fill, tf.float32))
 
 
 def rotation(image: tf.Tensor, degrees: tf.Tensor) -> tuple[tf.Tensor | float, ...]:
-    """Return the matrix of a rotation about the centre, as `Image.rotate`."""
+    """Return the matrix of a rotation about the image's centre, as in `Image.rotate`."""
     angle = tf.cast(degrees, tf.float64) * -(math.pi / 180.0)
     cos, sin = tf.cos(angle), tf.sin(angle)
     y, x = (side / 2.0 for side in image.shape[:2])
@@ -54,7 +55,7 @@ def rotation(image: tf.Tensor, degrees: tf.Tensor) -> tuple[tf.Tensor | float, .
 
 
 def _sample(image: tf.Tensor, x: tf.Tensor, y: tf.Tensor, resample: Filter) -> tf.Tensor:
-    """Return the colours at positions x and y, float64 (H, W), rounded towards zero as Pillow."""
+    """Return the colours at positions x and y, float64 (H, W), rounded down as in Pillow."""
     height, width, channels = image.shape
     shift = 0.0 if resample == "nearest" else 0.5
     left, top = tf.floor(x - shift), tf.floor(y - shift)
@@ -71,19 +72,19 @@ def _sample(image: tf.Tensor, x: tf.Tensor, y: tf.Tensor, resample: Filter) -> t
     if resample == "nearest":
         return pixel(0, 0)
     if resample == "bilinear":
-        upper, lower = (_line(pixel(row, 0), pixel(row, 1), dx) for row in (0, 1))
-        return tf.floor(_line(upper, lower, dy))
+        upper, lower = (_interpolate_linear(pixel(row, 0), pixel(row, 1), dx) for row in (0, 1))
+        return tf.floor(_interpolate_linear(upper, lower, dy))
     around = (-1, 0, 1, 2)
-    rows = [_curve([pixel(row, column) for column in around], dx) for row in around]
-    return tf.floor(tf.clip_by_value(_curve(rows, dy), 0.0, 255.0))
+    rows = [_interpolate_cubic([pixel(row, column) for column in around], dx) for row in around]
+    return tf.floor(tf.clip_by_value(_interpolate_cubic(rows, dy), 0.0, 255.0))
 
 
-def _line(first: tf.Tensor, second: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
+def _interpolate_linear(first: tf.Tensor, second: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
     return first + (second - first) * share
 
 
-def _curve(four: list[tf.Tensor], share: tf.Tensor) -> tf.Tensor:
-    """Interpolate by the cubic of a = -1, Pillow's for transformations (its resizes have -1/2)."""
+def _interpolate_cubic(four: list[tf.Tensor], share: tf.Tensor) -> tf.Tensor:
+    """Interpolate by the cubic with a = -1, as Pillow transforms images; it resizes with -1/2."""
     before, first, second, after = four
     slope = second - before
     bend = 2.0 * (before - first) + second - after

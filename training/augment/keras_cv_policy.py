@@ -1,4 +1,4 @@
-"""The same steps by keras-cv's layers, where they are right; what they draw, no seed decides."""
+"""Augmentation by keras-cv's layers, where they are correct; they don't take a seed per image."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -17,15 +17,17 @@ from training.augment.settings import Augmentation
 class KerasCVPolicy(ReferencePolicy):
     """RandomCropAndResize, RandomFlip, RandAugment and MixUp of keras-cv 0.9, in float32.
 
-    CutMix is ours, as keras-cv's weighs labels by a rectangle that it forgot to cut off at the
-    image's edge; so is erasing, as keras-cv's RandomCutout has no probability and no range of
-    areas. keras-cv's layers draw one number after the other and ignore the seeds of images and
-    batches: a policy built after `keras.utils.set_random_seed` repeats itself where images are
-    mapped one after the other, from the first on.
+    CutMix is `ReferencePolicy`'s, because keras-cv weights the labels by a rectangle that it does
+    not clip at the image's edge. So is erasing, because keras-cv's RandomCutout has neither a
+    probability nor a range of areas.
+
+    keras-cv's layers draw from one sequence of random numbers and ignore the seeds of images and
+    batches. A policy that is built after `keras.utils.set_random_seed` is therefore reproducible
+    only if the images are mapped sequentially, from the first one on.
 
     Raises:
         ModuleNotFoundError: if keras-cv is missing.
-        ValueError: if RandAugment is on and the images have not 3 channels.
+        ValueError: if RandAugment is on and the images don't have 3 channels.
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class KerasCVPolicy(ReferencePolicy):
                 f"{len(self.mean)}; choose policy='reference' or rand_layers=0."
             )
         layers = _import_keras_cv().layers
-        with _float32(), _generator_of_its_own():
+        with _float32_policy(), _own_generator():
             self._build(layers)
 
     def _build(self, layers: ModuleType) -> None:
@@ -51,7 +53,7 @@ class KerasCVPolicy(ReferencePolicy):
             target_size=self.size,
             crop_area_factor=settings.crop_scale,
             aspect_ratio_factor=settings.crop_ratio,
-            interpolation="bilinear",  # It has no bicubic filter.
+            interpolation="bilinear",  # The layer has no bicubic filter.
         )
         self._random_flip = layers.RandomFlip(rate=settings.flip)
         self._rand_augment = layers.RandAugment(
@@ -77,9 +79,9 @@ class KerasCVPolicy(ReferencePolicy):
         return tf.ensure_shape(self._rand_augment(image), image.shape)
 
     def mix(self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> Batch:
-        return mix(images, labels, seed, self.settings, mixup=self._mixed_up)
+        return mix(images, labels, seed, self.settings, mixup=self._keras_cv_mixup)
 
-    def _mixed_up(
+    def _keras_cv_mixup(
         self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, alpha: float
     ) -> Batch:
         both = self._mixup({"images": images, "labels": labels})
@@ -90,8 +92,8 @@ class KerasCVPolicy(ReferencePolicy):
 
 
 @contextmanager
-def _float32() -> Iterator[None]:
-    """Let layers compute in float32: those inside RandAugment take Keras's policy, not its own."""
+def _float32_policy() -> Iterator[None]:
+    """Build layers in float32; those inside RandAugment take Keras's global policy, not its own."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:
@@ -101,12 +103,12 @@ def _float32() -> Iterator[None]:
 
 
 @contextmanager
-def _generator_of_its_own() -> Iterator[None]:
-    """Let layers draw from one generator, which `keras.utils.set_random_seed` decides.
+def _own_generator() -> Iterator[None]:
+    """Build layers that draw from one generator, which `keras.utils.set_random_seed` seeds.
 
-    They would draw from TensorFlow's global one, which it does not. With a seed of their own,
-    each of RandAugment's would have the same, and which operation is drawn would tell whether it
-    is applied.
+    By default, layers draw from TensorFlow's global generator, which `set_random_seed` doesn't
+    seed. With the layers' `seed` argument, all layers inside RandAugment would get the same seed,
+    and the choice of an operation would determine whether it is applied.
     """
     with tf.device("/cpu:0"):  # Where tf.data runs.
         before = tf.random.get_global_generator()

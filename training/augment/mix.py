@@ -1,10 +1,10 @@
-"""MixUp and CutMix of a batch: one share for all of it, and the reversed batch as partners."""
+"""MixUp and CutMix of a batch with itself in reverse order, by one share for all images."""
 
 from collections.abc import Callable
 
 import tensorflow as tf
 
-from training.augment import random_draws as random_draws
+from training.augment import random_draws
 from training.augment.settings import Augmentation
 
 Batch = tuple[tf.Tensor, tf.Tensor]
@@ -12,7 +12,7 @@ Mix = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, float], Batch]
 
 
 def mixup(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, alpha: float) -> Batch:
-    """Add images and labels to their partners', by a share drawn from Beta(alpha, alpha).
+    """Blend images and labels with their partners', by a share drawn from Beta(alpha, alpha).
 
     Reference: Zhang et al., https://arxiv.org/abs/1710.09412; timm's `Mixup`, mode "batch".
     """
@@ -24,7 +24,7 @@ def mixup(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, alpha: float) -
 
 
 def cutmix(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, alpha: float) -> Batch:
-    """Paste a rectangle of the partner; labels weigh the pixels that are really seen of each.
+    """Paste a rectangle of the partner; labels are weighted by the pixels visible of each image.
 
     Reference: Yun et al., https://arxiv.org/abs/1905.04899; timm's `Mixup`, mode "batch".
     """
@@ -49,19 +49,19 @@ def mix(
     settings: Augmentation,
     mixup: Mix = mixup,
 ) -> Batch:
-    """Mix a batch, or leave it as it is, with the settings' probabilities.
+    """Apply MixUp or CutMix to a batch, or leave it as it is, with the settings' probabilities.
 
     Args:
         images: float32 (B, H, W, C).
         labels: float32 (B, classes).
-        seed: of this batch.
-        settings: of MixUp and CutMix; at least one of them is on.
-        mixup: what to do for MixUp.
+        seed: seed of this batch, (2,).
+        settings: settings of MixUp and CutMix; at least one of them must be on.
+        mixup: implementation of MixUp.
 
     Raises:
-        ValueError: if the labels are not one-hot, or there is one image alone.
+        ValueError: if the labels are not one-hot, or there is only one image.
     """
-    images = _checked(images, labels)
+    images = _check_batch(images, labels)
     which, how = random_draws.split(seed, 2)
     shares = random_draws.uniform(which, (2,))
     use_mixup, use_cutmix = settings.mixup > 0, settings.cutmix > 0
@@ -81,28 +81,28 @@ def mix(
 
 
 def _interval(size: int, side: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
-    """Return which of `size` positions an interval covers, cut off at the ends: bool (size,)."""
+    """Return a mask (size,), bool, of a random interval, which is clipped at both ends."""
     length = tf.cast(side * size, tf.int32)
     start = random_draws.below(share, size) - length // 2
     positions = tf.range(size)
     return (positions >= start) & (positions < start + length)
 
 
-def _checked(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Return the images, which refuse to be computed if there is one alone."""
+def _check_batch(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Return the images; if their number is unknown, it is checked when they are computed."""
     if not labels.dtype.is_floating or labels.shape.rank not in (None, 2):
         raise ValueError(
             "Mixing needs one-hot labels (batch, classes) of a float type; received "
             f"{labels.dtype.name} {tuple(labels.shape)}; use tf.one_hot(labels, classes)."
         )
-    alone = (
+    only_one = (
         "Mixing needs at least 2 images in a batch; received 1; batch with drop_remainder=True, or "
         "set mixup=0 and cutmix=0."
     )
     if images.shape[0] == 1:
-        raise ValueError(alone)
+        raise ValueError(only_one)
     if images.shape[0] is None:
-        several = tf.debugging.assert_none_equal(tf.shape(images)[0], 1, message=alone)
+        several = tf.debugging.assert_none_equal(tf.shape(images)[0], 1, message=only_one)
         with tf.control_dependencies([several]):
             return tf.identity(images)
     return images

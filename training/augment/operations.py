@@ -1,4 +1,4 @@
-"""Three published sets of RandAugment's operations, and what a strength means to each."""
+"""Three published sets of RandAugment operations, each with its own scale of strengths."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,11 +10,11 @@ from training.augment.geometry import Filter
 
 
 class Draw(NamedTuple):
-    """What is drawn for one operation: scalars, float32."""
+    """The random numbers of one operation: scalars, float32."""
 
-    level: tf.Tensor  # Strength; 1 is the set's maximum, which Google's may exceed.
+    level: tf.Tensor  # Strength; 1 is the maximum, which only Google's set may exceed.
     sign: tf.Tensor  # -1 or 1.
-    first: tf.Tensor  # Two uniform shares, for whatever else the operation draws.
+    first: tf.Tensor  # Two numbers, uniform in [0, 1), for whatever else the operation draws.
     second: tf.Tensor
 
 
@@ -22,7 +22,7 @@ Operation = Callable[[tf.Tensor, Draw], tf.Tensor]
 
 
 def timm(fill: tuple[float, ...], resample: Filter) -> dict[str, Operation]:
-    """Return timm's 15 operations of `rand-...-inc1`: all grow stronger with the level.
+    """Return timm's 15 operations of `rand-...-inc1`, all of which get stronger with the level.
 
     Reference: `timm/data/auto_augment.py` 1.0.31.
     """
@@ -53,9 +53,9 @@ def timm(fill: tuple[float, ...], resample: Filter) -> dict[str, Operation]:
 
 
 def google(fill: tuple[float, ...]) -> dict[str, Operation]:
-    """Return the 16 operations of MLP-Mixer's authors, some of which weaken with the level.
+    """Return the 16 operations of MLP-Mixer's authors, some of which get weaker with the level.
 
-    Their contrast is measured from the constant H * W / 256 instead of the mean luma.
+    Their contrast blends with the constant H * W / 256 instead of the mean luma.
 
     Reference: `big_vision/pp/autoaugment.py`.
     """
@@ -69,11 +69,11 @@ def google(fill: tuple[float, ...]) -> dict[str, Operation]:
 
     def cutout(image: tf.Tensor, draw: Draw) -> tf.Tensor:
         half = tf.floor(40.0 * draw.level)
-        hidden = []
+        masks = []
         for side, share in zip(image.shape[:2], (draw.first, draw.second), strict=True):
             distance = tf.range(side, dtype=tf.float32) - tf.floor(share * side)
-            hidden.append((distance >= -half) & (distance < half))
-        hole = hidden[0][:, None, None] & hidden[1][None, :, None]
+            masks.append((distance >= -half) & (distance < half))
+        hole = masks[0][:, None, None] & masks[1][None, :, None]
         return tf.where(hole, tf.constant(fill, tf.float32), image)
 
     return {
@@ -84,7 +84,7 @@ def google(fill: tuple[float, ...]) -> dict[str, Operation]:
         "posterize": lambda image, draw: pixels.posterize(
             image, tf.minimum(tf.floor(4.0 * draw.level), 8.0)
         ),
-        # A level above 1 puts the threshold above white: nothing is inverted.
+        # At levels above 1, the threshold is above white, so nothing is inverted.
         "solarize": lambda image, draw: pixels.solarize(image, tf.floor(256.0 * draw.level)),
         "color": lambda image, draw: pixels.color(image, enhanced(draw)),
         "contrast": contrast,
@@ -101,7 +101,7 @@ def google(fill: tuple[float, ...]) -> dict[str, Operation]:
 
 
 def torchvision(fill: tuple[float, ...]) -> dict[str, Operation]:
-    """Return torchvision's 14 operations, of which one does nothing.
+    """Return torchvision's 14 operations, one of which is the identity.
 
     Reference: `torchvision/transforms/autoaugment.py` 0.28.
     """
@@ -155,7 +155,7 @@ def _translate(
     fill: tuple[float, ...],
     resample: Filter,
 ) -> Operation:
-    """Move along x (axis 0) or y (axis 1) by `distance(size of that axis, draw)` pixels."""
+    """Return a shift along x (axis 0) or y (axis 1) by `distance(axis length, draw)` pixels."""
 
     def translate(image: tf.Tensor, draw: Draw) -> tf.Tensor:
         moved = draw.sign * distance(image.shape[1 - axis], draw)

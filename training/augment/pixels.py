@@ -1,45 +1,45 @@
-"""Pillow's operations on colours, on whole numbers in [0, 255] held as float32 (H, W, C).
+"""Pillow's colour operations, on whole numbers in [0, 255] stored as float32 (H, W, C).
 
-Each is equal to Pillow's to the last bit, rounding included.
+Each result equals Pillow's exactly, including rounding.
 """
 
 import tensorflow as tf
 
-_LUMA = (19595.0, 38470.0, 7471.0)  # Pillow's weights of red, green and blue, of 65,536.
+_LUMA = (19595.0, 38470.0, 7471.0)  # Pillow's weights of red, green and blue; their sum is 65,536.
 
 
 def grey(image: tf.Tensor) -> tf.Tensor:
-    """Return the luma (H, W, 1), as `Image.convert("L")`."""
+    """Return the luma (H, W, 1), as `Image.convert("L")` does."""
     if image.shape[-1] == 1:
         return image
-    # Every number below 2**24 is exact in float32, and these sums are.
+    # Whole numbers below 2**24 are exact in float32, and these sums stay below.
     luma = tf.reduce_sum(image * tf.constant(_LUMA), axis=-1, keepdims=True)
     return tf.floor((luma + 32768.0) / 65536.0)
 
 
 def blend(start: tf.Tensor, image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """Go from `start` (factor 0) to `image` (factor 1) and beyond, as `Image.blend`."""
+    """Blend from `start` (factor 0) to `image` (factor 1) and beyond, as `Image.blend` does."""
     return tf.floor(tf.clip_by_value(start + factor * (image - start), 0.0, 255.0))
 
 
 def color(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """Change the saturation, as `ImageEnhance.Color`."""
+    """Change the saturation, as `ImageEnhance.Color` does."""
     return blend(grey(image), image, factor)
 
 
 def contrast(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """Change the distance to the mean luma, as `ImageEnhance.Contrast`."""
+    """Change the contrast around the mean luma, as `ImageEnhance.Contrast` does."""
     mean = tf.floor(tf.reduce_mean(tf.cast(grey(image), tf.float64)) + 0.5)
     return blend(tf.cast(mean, tf.float32), image, factor)
 
 
 def brightness(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """Change the brightness, as `ImageEnhance.Brightness`."""
+    """Change the brightness, as `ImageEnhance.Brightness` does."""
     return blend(tf.zeros_like(image), image, factor)
 
 
 def sharpness(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
-    """Blur or sharpen, as `ImageEnhance.Sharpness`; the outermost pixels stay."""
+    """Blur or sharpen, as `ImageEnhance.Sharpness` does; the outermost pixels stay the same."""
     if min(image.shape[:2]) < 3:
         return image
     rows = image[:-2] + image[1:-1] + image[2:]
@@ -50,29 +50,29 @@ def sharpness(image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
 
 
 def invert(image: tf.Tensor) -> tf.Tensor:
-    """Return the negative, as `ImageOps.invert`."""
+    """Return the negative, as `ImageOps.invert` does."""
     return 255.0 - image
 
 
 def posterize(image: tf.Tensor, bits: tf.Tensor) -> tf.Tensor:
-    """Keep the highest 0 to 8 bits, as `ImageOps.posterize`."""
+    """Keep the highest `bits` bits, 0 to 8, as `ImageOps.posterize` does."""
     step = 2.0 ** (8.0 - bits)
     return tf.floor(image / step) * step
 
 
 def solarize(image: tf.Tensor, threshold: tf.Tensor) -> tf.Tensor:
-    """Invert what is not below the threshold, as `ImageOps.solarize`."""
+    """Invert values at or above the threshold, as `ImageOps.solarize` does."""
     return tf.where(image < threshold, image, 255.0 - image)
 
 
 def solarize_add(image: tf.Tensor, addition: tf.Tensor) -> tf.Tensor:
-    """Brighten what is below 128."""
+    """Add to values below 128."""
     return tf.where(image < 128.0, tf.minimum(image + addition, 255.0), image)
 
 
 def auto_contrast(image: tf.Tensor) -> tf.Tensor:
-    """Stretch each channel to [0, 255], as `ImageOps.autocontrast`."""
-    image64 = tf.cast(image, tf.float64)  # Pillow computes its table in Python's numbers.
+    """Stretch each channel to [0, 255], as `ImageOps.autocontrast` does."""
+    image64 = tf.cast(image, tf.float64)  # Pillow computes its table in double precision.
     low = tf.reduce_min(image64, axis=(0, 1))
     high = tf.reduce_max(image64, axis=(0, 1))
     scale = 255.0 / tf.maximum(high - low, 1.0)
@@ -82,10 +82,10 @@ def auto_contrast(image: tf.Tensor) -> tf.Tensor:
 
 
 def equalize(image: tf.Tensor) -> tf.Tensor:
-    """Spread each channel's histogram evenly, as `ImageOps.equalize`."""
+    """Equalise the histogram of each channel, as `ImageOps.equalize` does."""
     channels = image.shape[-1]
     counts = tf.raw_ops.DenseBincount(
-        input=tf.reshape(_offset(image), [-1]),
+        input=tf.reshape(_table_index(image), [-1]),
         size=256 * channels,
         weights=tf.constant([], tf.int32),
         binary_output=False,
@@ -99,12 +99,12 @@ def equalize(image: tf.Tensor) -> tf.Tensor:
     return _look_up(image, tf.where(step > 0, table, tf.range(256)[:, None]))
 
 
-def _offset(image: tf.Tensor) -> tf.Tensor:
-    """Return each value's place in a table of 256 entries a channel, one channel after another."""
+def _table_index(image: tf.Tensor) -> tf.Tensor:
+    """Return each value's index in a table with 256 entries per channel, channel by channel."""
     return tf.cast(image, tf.int32) + 256 * tf.range(image.shape[-1])
 
 
 def _look_up(image: tf.Tensor, table: tf.Tensor) -> tf.Tensor:
-    """Replace each value by its entry in the table (256, C)."""
+    """Replace each value by its entry in a table (256, C)."""
     flat = tf.reshape(tf.transpose(tf.cast(table, tf.float32)), [-1])
-    return tf.gather(flat, _offset(image))
+    return tf.gather(flat, _table_index(image))

@@ -1,46 +1,49 @@
-"""What every policy can do, and the one that a recipe's settings ask for."""
+"""The interface of augmentation policies, and `make_policy`, which builds one from settings."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from training.augment.settings import Augmentation
 
-if TYPE_CHECKING:  # Settings can be read without TensorFlow.
+if TYPE_CHECKING:  # Settings can be imported without TensorFlow.
     import tensorflow as tf
 
 
 class Policy(Protocol):
-    """Augmentation of single images, then of batches, inside `tf.data.Dataset.map`."""
+    """Augmentation of single images, and then of batches, for `tf.data.Dataset.map`."""
 
     def image(self, image: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
-        """Return a decoded or encoded image as float32 (H, W, C) in [0, 255]."""
+        """Return an augmented image, float32 (H, W, C) in [0, 255]."""
 
     def batch(
         self, images: "tf.Tensor", labels: "tf.Tensor", seed: "tf.Tensor"
     ) -> "tuple[tf.Tensor, tf.Tensor]":
-        """Return images (B, H, W, C) and labels (B, classes), mixed and erased."""
+        """Return images (B, H, W, C) and labels (B, classes) after mixing and erasing."""
 
 
 def make_policy(
     settings: Augmentation, size: tuple[int, int], mean: Sequence[float], std: Sequence[float]
 ) -> Policy:
-    """Build the policy of these settings for a model's input.
+    """Build an augmentation policy for a model's input.
 
-    `image` takes uint8 or float (height, width, C) in [0, 255], or the bytes of a JPEG or PNG file,
-    a string; of a JPEG file a random crop decodes no more than itself. `batch` takes float images
-    (B, H, W, C) and floating one-hot labels (B, classes). The last argument of both is a seed of
-    that image's or batch's own, int32 or int64 (2,). With the "reference" policy the result is a
-    function of the arguments alone, whatever the number of threads. Erased pixels may leave
-    [0, 255]: they are noise in the space that the model's own normalisation yields.
+    `image` takes pixels (height, width, C), uint8 or float, in [0, 255], or the bytes of a JPEG or
+    PNG file, a scalar string; for a random crop of a JPEG file, only the crop is decoded. `batch`
+    takes float images (B, H, W, C) and one-hot labels (B, classes) of a float type. The last
+    argument of both is the seed of that image or batch, int32 or int64 (2,).
+
+    With the "reference" policy, the result depends on the arguments alone, whatever the number of
+    threads. Erased pixels may lie outside [0, 255], as they are noise in the model's normalised
+    space.
 
     Args:
-        settings: what to do.
+        settings: how to augment.
         size: (height, width) of the model's input.
-        mean: of each channel, for images in [0, 1]; their number is the number of channels.
-        std: of each channel, for images in [0, 1].
+        mean: mean per channel, for images in [0, 1]; one number for each channel of the images.
+        std: standard deviation per channel, for images in [0, 1].
 
     Raises:
-        ValueError: if size, mean or std make no sense, or keras-cv can't treat so many channels.
+        ValueError: if `size`, `mean` or `std` is invalid, or keras-cv doesn't support this number
+            of channels.
         ModuleNotFoundError: if the policy is "keras_cv" and keras-cv is missing.
 
     Example:
@@ -58,7 +61,7 @@ def make_policy(
         raise ValueError(f"size must be (height, width) in pixels; received {tuple(size)}.")
     if len(mean) not in (1, 3) or len(mean) != len(std):
         raise ValueError(
-            "mean and std must hold one number a channel, for 1 or 3 channels; received "
+            "mean and std must hold one number per channel, for 1 or 3 channels; received "
             f"{len(mean)} and {len(std)}."
         )
     if settings.policy == "keras_cv":

@@ -1,4 +1,4 @@
-"""RandAugment and colour jitter of one image: which operations, how strong, how often."""
+"""RandAugment and colour jitter of single images."""
 
 import tensorflow as tf
 
@@ -7,18 +7,18 @@ from training.augment.operations import Draw, Operation
 from training.augment.settings import Augmentation
 
 
-def operations_of(settings: Augmentation, mean: tuple[float, ...]) -> dict[str, Operation]:
-    """Return the operations that the settings name; `mean` is the mean colour in [0, 1]."""
+def choose_operations(settings: Augmentation, mean: tuple[float, ...]) -> dict[str, Operation]:
+    """Return the operations of the settings' set; `mean` is the mean colour in [0, 1]."""
     if settings.rand_operations == "timm":
         fill = tuple(float(min(255, round(255 * channel))) for channel in mean)
         return operations.timm(fill, settings.interpolation)
     grey = 128.0 if settings.rand_operations == "google" else 0.0
-    chosen = getattr(operations, settings.rand_operations)
-    return chosen((grey,) * len(mean))
+    operations_of_set = getattr(operations, settings.rand_operations)
+    return operations_of_set((grey,) * len(mean))
 
 
 def draw_operation(settings: Augmentation, seed: tf.Tensor, count: int) -> tuple[tf.Tensor, Draw]:
-    """Return which of `count` operations comes next (`count` itself: none) and its draw."""
+    """Return the index of a random operation and its draw; the index `count` stands for none."""
     choice, strength = random_draws.split(seed, 2)
     shares = random_draws.uniform(choice, (5,))
     noise = tf.random.stateless_normal((), strength)
@@ -38,7 +38,7 @@ def draw_operation(settings: Augmentation, seed: tf.Tensor, count: int) -> tuple
 def rand_augment(
     image: tf.Tensor, seed: tf.Tensor, settings: Augmentation, chosen: dict[str, Operation]
 ) -> tf.Tensor:
-    """Apply `settings.rand_layers` operations, drawn anew each, to whole numbers (H, W, C).
+    """Apply `settings.rand_layers` random operations to whole numbers in [0, 255] (H, W, C).
 
     Reference: Cubuk et al., https://arxiv.org/abs/1909.13719.
     """
@@ -49,7 +49,7 @@ def rand_augment(
 
 
 def color_jitter(image: tf.Tensor, seed: tf.Tensor, most: float) -> tf.Tensor:
-    """Change brightness, contrast and colour by up to `most`, in any order, as torchvision."""
+    """Change brightness, contrast and colour by up to `most`, in random order, as torchvision."""
     order, factors = random_draws.split(seed, 2)
     changes = (pixels.brightness, pixels.contrast, pixels.color)
     drawn = random_draws.uniform(factors, (len(changes),), 1.0 - most, 1.0 + most)

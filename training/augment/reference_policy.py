@@ -1,21 +1,21 @@
-"""The papers' augmentation: every decision is a function of the seed, every thread order alike."""
+"""The papers' augmentation, in which every random choice depends on the seed alone."""
 
 from collections.abc import Sequence
 
 import tensorflow as tf
 
-from training.augment import random_draws as random_draws
+from training.augment import random_draws
 from training.augment.crop import crop
 from training.augment.erase import erase
 from training.augment.mix import Batch, mix
-from training.augment.rand_augment import color_jitter, operations_of, rand_augment
+from training.augment.rand_augment import choose_operations, color_jitter, rand_augment
 from training.augment.settings import Augmentation
 
 
 class ReferencePolicy:
-    """Crop, flip, RandAugment and jitter of images; MixUp or CutMix and erasing of batches.
+    """Crops, flips, RandAugment and jitter for images; MixUp or CutMix and erasing for batches.
 
-    `make_policy` builds it and says what goes in and out.
+    `make_policy` builds it and documents its inputs and outputs.
 
     Reference: timm's `create_transform`, `Mixup` and `RandomErasing`.
     """
@@ -31,12 +31,12 @@ class ReferencePolicy:
         self.size = (int(size[0]), int(size[1]))
         self.mean = tuple(mean)
         self.std = tuple(std)
-        self.operations = operations_of(settings, self.mean)
+        self.operations = choose_operations(settings, self.mean)
 
     def image(self, image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Return a decoded or encoded image as float32 (H, W, C), whole numbers in [0, 255]."""
+        """Return an augmented image, float32 (H, W, C): whole numbers in [0, 255]."""
         image = tf.convert_to_tensor(image)
-        cropping, flipping, augmenting, jittering = random_draws.split(_checked(seed), 4)
+        cropping, flipping, augmenting, jittering = random_draws.split(_check_seed(seed), 4)
         settings = self.settings
         image = self.crop(image, cropping)
         if settings.flip:
@@ -48,7 +48,7 @@ class ReferencePolicy:
         return image
 
     def batch(self, images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> Batch:
-        """Return images (B, H, W, C) and labels (B, classes), mixed and erased."""
+        """Return images (B, H, W, C) and labels (B, classes) after mixing and erasing."""
         settings = self.settings
         images = tf.cast(images, tf.float32)
         if tuple(images.shape[1:]) != (*self.size, len(self.mean)):
@@ -57,7 +57,7 @@ class ReferencePolicy:
                 f"`image` returns them; received {tuple(images.shape)}."
             )
         labels = tf.convert_to_tensor(labels)
-        mixing, erasing = random_draws.split(_checked(seed), 2)
+        mixing, erasing = random_draws.split(_check_seed(seed), 2)
         if settings.mixup or settings.cutmix:
             images, labels = self.mix(images, labels, mixing)
         if settings.erase:
@@ -79,7 +79,7 @@ class ReferencePolicy:
         return mix(images, labels, seed, self.settings)
 
 
-def _checked(seed: tf.Tensor) -> tf.Tensor:
+def _check_seed(seed: tf.Tensor) -> tf.Tensor:
     seed = tf.convert_to_tensor(seed)
     if seed.dtype not in (tf.int32, tf.int64) or seed.shape != (2,):
         raise ValueError(

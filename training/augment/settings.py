@@ -1,4 +1,4 @@
-"""What is done to training images, as data. Needs neither Keras nor TensorFlow."""
+"""The settings of augmentation, as data. Needs neither Keras nor TensorFlow."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,39 +9,42 @@ from training.typed_fields import check_fields
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to training images, in the order of the fields.
+    """How training images are augmented; the steps are applied in the order of the fields.
 
     Attributes:
-        policy: "reference": the papers' operations, each a function of a seed; "keras_cv":
-            keras-cv's layers, whose draws depend on the order of threads; "none": images are
-            resized and cropped at the centre, and the other fields are not looked at.
-        crop: "random_resized": a random part, resized, as timm; "inception": the same, as
-            TensorFlow draws it and without antialiasing, as Google's code; "pad": the image,
-            resized to cover the model's input, framed in zeros and cut at a random place; "none":
-            its centre.
-        crop_scale: smallest and largest share of the image's area in a random part.
-        crop_ratio: smallest and largest width of a random part, divided by its height.
-        pad: zeros on each side, in pixels, for crop="pad".
-        interpolation: of resizing and of timm's geometric operations; "random" is bilinear or
-            bicubic, drawn each time. keras-cv's random part is bilinear.
-        flip: probability of a mirrored image.
-        rand_layers: RandAugment's operations, one after the other; 0: none.
-        rand_operations: whose set of operations and strengths; "keras_cv" policy: its own.
-        rand_magnitude: their mean strength: of 10 for "timm" (which goes no further), "google"
-            (which may) and keras-cv, of 30 for "torchvision".
+        policy: "reference": the papers' operations, with random choices that depend on a seed
+            alone; "keras_cv": keras-cv's layers, whose random choices depend on the order of
+            threads; "none": images are resized and cropped at the centre, and the other fields are
+            ignored.
+        crop: "random_resized": a random crop, resized, as in timm; "inception": the same, but drawn
+            by TensorFlow and resized without antialiasing, as in Google's code; "pad": the image is
+            resized to cover the model's input, padded with zeros and cropped at a random position;
+            "none": the same without padding, cropped at the centre.
+        crop_scale: smallest and largest area of a random crop, as a share of the image's area.
+        crop_ratio: smallest and largest aspect ratio, width / height, of a random crop.
+        pad: padding with zeros on each side, in pixels, for crop="pad".
+        interpolation: filter of resizing and of timm's geometric operations; "random" draws
+            bilinear or bicubic each time. keras-cv's random crop is always bilinear.
+        flip: probability of flipping an image horizontally.
+        rand_layers: number of RandAugment operations to apply in sequence; 0: no RandAugment.
+        rand_operations: set of operations and scale of their strengths; ignored by the "keras_cv"
+            policy, which has its own.
+        rand_magnitude: mean strength of the operations, on a scale of 10 for "timm" (where it is
+            the maximum), "google" (where it may be exceeded) and keras-cv, and of 30 for
+            "torchvision".
         rand_magnitude_std: standard deviation of the strength.
-        rand_probability: of each operation, once drawn.
+        rand_probability: probability of applying each operation that was drawn.
         color_jitter: largest change of brightness, contrast and colour, as a share.
-        mixup: alpha of the beta distribution of MixUp's share; 0: no MixUp.
-        cutmix: alpha of the beta distribution of CutMix's share; 0: no CutMix.
-        mix_probability: of mixing a batch.
-        switch_probability: of CutMix, where there are both.
+        mixup: alpha of the beta distribution that MixUp's share is drawn from; 0: no MixUp.
+        cutmix: alpha of the beta distribution that CutMix's share is drawn from; 0: no CutMix.
+        mix_probability: probability of mixing a batch.
+        switch_probability: probability of CutMix rather than MixUp, if both are on.
         erase: probability of erasing a rectangle of an image, after mixing.
-        erase_fill: "noise": normal in the model's normalised space, as timm; "mean": the mean
-            colour, as torchvision.
+        erase_fill: "noise": standard normal in the model's normalised space, as in timm; "mean":
+            the mean colour, as in torchvision.
 
     Raises:
-        RecipeError: if a value is of another type or out of its range.
+        RecipeError: if a value has another type or is out of range.
 
     Example:
 

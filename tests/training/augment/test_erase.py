@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.augment.erase import erase, rectangles
+from training.augment.erase import draw_rectangles, erase
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 SEED = tf.constant([1, 9])
@@ -14,7 +14,7 @@ def bounds(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("size", [(224, 224), (32, 48), (8, 8)])
 def test_rectangles_have_timms_areas_and_ratios(size: tuple[int, int]) -> None:
-    masks = rectangles(SEED, 500, *size).numpy()
+    masks = draw_rectangles(SEED, 500, *size).numpy()
     assert masks.shape == (500, *size)
     height, width = bounds(masks)
     np.testing.assert_array_equal(masks.sum((1, 2)), height * width)  # Without holes.
@@ -33,7 +33,7 @@ def test_rectangles_have_timms_areas_and_ratios(size: tuple[int, int]) -> None:
 
 def test_rectangles_are_uniform_in_area_and_log_ratio() -> None:
     count = 2000
-    height, width = bounds(rectangles(SEED, count, 100, 100).numpy())
+    height, width = bounds(draw_rectangles(SEED, count, 100, 100).numpy())
     area = height * width / 1e4
     assert area.mean() == pytest.approx((0.02 + 1 / 3) / 2, rel=0.05)
     log_ratio = np.log(height / width)
@@ -44,7 +44,7 @@ def test_rectangles_are_uniform_in_area_and_log_ratio() -> None:
 
 
 def test_rectangles_lie_anywhere() -> None:
-    masks = rectangles(SEED, 2000, 32, 32).numpy()
+    masks = draw_rectangles(SEED, 2000, 32, 32).numpy()
     often = masks.mean(0)
     assert often[0].min() > 0
     assert often[-1].min() > 0

@@ -140,11 +140,11 @@ def test_images_may_be_grey() -> None:
         ({"size": (0, 32)}, "size must be (height, width) in pixels; received (0, 32)."),
         (
             {"mean": (0.5, 0.5), "std": (0.5, 0.5)},
-            "mean and std must hold one number a channel, for 1 or 3 channels; received 2 and 2.",
+            "mean and std must hold one number per channel, for 1 or 3 channels; received 2 and 2.",
         ),
         (
             {"std": (0.5,)},
-            "mean and std must hold one number a channel, for 1 or 3 channels; received 3 and 1.",
+            "mean and std must hold one number per channel, for 1 or 3 channels; received 3 and 1.",
         ),
     ],
 )

@@ -7,9 +7,9 @@ import tensorflow as tf
 from tests.training.augment.pictures import over_seeds, picture, tensor
 from training.augment import Augmentation, pixels
 from training.augment.rand_augment import (
+    choose_operations,
     color_jitter,
     draw_operation,
-    operations_of,
     rand_augment,
 )
 
@@ -73,7 +73,7 @@ def test_fill_is_the_sets_own() -> None:
         settings = Augmentation(rand_operations=name)
         _, draw = draw_operation(settings, tf.constant([0, 0]), 1)
         far = draw._replace(level=tf.constant(1.0), sign=tf.constant(1.0))
-        moved = operations_of(settings, MEAN)["translate_x"](image, far)
+        moved = choose_operations(settings, MEAN)["translate_x"](image, far)
         np.testing.assert_array_equal(moved[:, -1], np.broadcast_to(np.float32(fill), (20, 3)))
 
 
@@ -93,7 +93,7 @@ def test_operations_follow_one_another() -> None:
 def test_layers_without_an_operation_leave_the_image() -> None:
     image = tensor(picture(6, 6))
     settings = Augmentation(rand_layers=3, rand_probability=0.0)
-    found = rand_augment(image, tf.constant([1, 2]), settings, operations_of(settings, MEAN))
+    found = rand_augment(image, tf.constant([1, 2]), settings, choose_operations(settings, MEAN))
     np.testing.assert_array_equal(found, image)
 
 
