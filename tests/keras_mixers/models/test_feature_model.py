@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import keras_mixers as km
+from tests.helpers.rounding import assert_close, roundings_in
 from tests.helpers.tiny_models import SHAPE, build
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, *SHAPE), "uint8")
@@ -23,14 +24,15 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (2, *SHAPE), "uint8")
 def test_without_top_and_pooled(name: str, shape: tuple) -> None:
     model = build(name, include_top=False)
     assert model.output_shape == shape
-    features = model.predict(IMAGES, verbose=0)
+    features = np.asarray(model(IMAGES))
     if name.startswith("t2t"):
         features = features[:, 1:]  # pooled without the class token
     features = features.reshape(2, -1, shape[-1])
+    roundings = roundings_in(model.weights) + features.shape[1]
     for pooling, expected in (("avg", features.mean(axis=1)), ("max", features.max(axis=1))):
         pooled = build(name, include_top=False, pooling=pooling)
         pooled.set_weights(model.get_weights())
-        np.testing.assert_allclose(pooled.predict(IMAGES, verbose=0), expected, atol=1e-6)
+        assert_close(pooled(IMAGES), expected, roundings)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +41,7 @@ def test_without_top_and_pooled(name: str, shape: tuple) -> None:
 )
 def test_named_outputs_are_maps(name: str, grid: tuple[int, int]) -> None:
     model = build(name, drop_rate=0.1) if name != "conv_mixer" else build(name)
-    features = km.feature_model(model, ["block_0", "block_1"]).predict(IMAGES, verbose=0)
+    features = km.feature_model(model, ["block_0", "block_1"])([IMAGES])
     assert list(features) == ["block_0", "block_1"]
     channels = 16 if name.startswith("t2t") else 8
     for block in features:
@@ -50,8 +52,8 @@ def test_named_outputs_are_maps(name: str, grid: tuple[int, int]) -> None:
 
 def test_the_map_of_the_last_block_is_what_the_top_reads() -> None:
     model = build("mlp_mixer", include_top=False)
-    last = km.feature_model(model, ["norm"]).predict(IMAGES, verbose=0)["norm"]
-    np.testing.assert_array_equal(last.reshape(2, 24, 8), model.predict(IMAGES, verbose=0))
+    last = np.asarray(km.feature_model(model, ["norm"])([IMAGES])["norm"])
+    assert_close(last.reshape(2, 24, 8), model(IMAGES), roundings_in(model.weights))
 
 
 def test_maps_of_the_soft_splits_have_their_own_grids() -> None:
@@ -67,9 +69,7 @@ def test_feature_model_shares_weights_and_survives_saving(tmp_path: Path) -> Non
     assert features.weights[0] is model.weights[0]
     features.save(tmp_path / "features.keras")
     loaded = keras.models.load_model(tmp_path / "features.keras")
-    np.testing.assert_array_equal(
-        loaded.predict(IMAGES, verbose=0)["block_1"], features.predict(IMAGES, verbose=0)["block_1"]
-    )
+    np.testing.assert_array_equal(loaded([IMAGES])["block_1"], features([IMAGES])["block_1"])
 
 
 def test_bad_names() -> None:
