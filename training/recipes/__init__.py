@@ -1,4 +1,4 @@
-"""The recipes by name. Needs neither Keras nor TensorFlow."""
+"""The published recipes, by name. Needs neither Keras nor TensorFlow."""
 
 from training.errors import RecipeError
 from training.recipe import Recipe
@@ -43,10 +43,10 @@ RECIPES = {
 
 
 def find_recipe(name: str) -> Recipe:
-    """Return a recipe by name.
+    """Return the recipe with this name.
 
     Raises:
-        RecipeError: if there is none of that name; the message offers the nearest.
+        RecipeError: if there is no such recipe; the message suggests similar names.
 
     >>> find_recipe("t2t_vit_14_imagenet").ema
     0.99996

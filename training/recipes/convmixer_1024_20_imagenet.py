@@ -1,9 +1,9 @@
-"""ConvMixer-1024/20 (patch 14, kernel 9) on ImageNet-1k: 76.94 %.
+"""Trains ConvMixer-1024/20 (patch size 14, kernel size 9) on ImageNet-1k; published top-1: 76.94 %.
 
     keras-mixers train convmixer_1024_20_imagenet --data-dir DIR
 
-The authors released its weights without a command; these are the settings of ConvMixer-1536/20, and
-its 150 epochs could not be confirmed. Not run here.
+The authors released the weights of this network, but not its training command. The recipe uses the
+settings of ConvMixer-1536/20; that 150 epochs are right could not be confirmed. Not run here.
 """
 
 from dataclasses import replace

@@ -1,9 +1,10 @@
-"""ConvMixer-1536/20 on ImageNet-1k: the settings of the authors' README, and 81.37 %.
+"""Trains ConvMixer-1536/20 on ImageNet-1k; published top-1: 81.37 %.
 
     keras-mixers train convmixer_1536_20_imagenet --data-dir DIR
 
-Trockman and Kolter, "Patches Are All You Need?", https://arxiv.org/abs/2201.09792. They trained for
-150 epochs on ten GPUs with 64 images each, in float16. Not run here.
+The settings are those of the authors' README, for Trockman and Kolter, "Patches Are All You Need?",
+https://arxiv.org/abs/2201.09792. The authors trained in float16 for 150 epochs, on ten GPUs with 64
+images each; here, the computation is in bfloat16. Not run here.
 """
 
 from dataclasses import replace
@@ -17,7 +18,7 @@ RECIPE = Recipe(
     data="tfds:imagenet2012",
     epochs=150,
     batch_size=640,
-    # The README gives no weight decay; 2e-5 is the default of the script that it calls.
+    # The README's command sets no weight decay; 2e-5 is the default of the script that it runs.
     optimizer=Optimizer(
         "adamw", weight_decay=2e-5, decayed="matrices", clip_norm=1.0, epsilon=1e-3
     ),

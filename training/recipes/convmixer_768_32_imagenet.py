@@ -1,9 +1,9 @@
-"""ConvMixer-768/32 (ReLU, patch 7, kernel 7) on ImageNet-1k: 80.16 %.
+"""Trains ConvMixer-768/32 with ReLU on ImageNet-1k; published top-1: 80.16 %.
 
     keras-mixers train convmixer_768_32_imagenet --data-dir DIR
 
-The settings of ConvMixer-1536/20 with 300 epochs instead of 150, as the authors' README says.
-Not run here.
+The network has patch size 7 and kernel size 7. The settings are those of ConvMixer-1536/20, but
+with 300 epochs instead of 150, as the authors' README says. Not run here.
 """
 
 from dataclasses import replace

@@ -1,9 +1,9 @@
-"""A small ConvMixer on scikit-learn's digits, offline, in seconds.
+"""Trains a small ConvMixer on scikit-learn's digits, offline and in seconds.
 
     keras-mixers train convmixer_digits
 
-1,433 scans of 8 x 8 pixels, each moved by up to a pixel, in 20 epochs. README.md has the accuracy
-on the 364 held-out scans, with the command that measures it.
+The 1,433 training scans of 8 x 8 pixels are each shifted by up to one pixel, for 20 epochs.
+README.md has the accuracy on the 364 held-out scans, with the command that measures it.
 """
 
 from keras_mixers.catalogue.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing

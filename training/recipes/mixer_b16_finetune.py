@@ -1,11 +1,12 @@
-"""Mixer-B/16 of ImageNet-1k, fine-tuned on CIFAR-10: 96.72 %.
+"""Fine-tunes Mixer-B/16, pretrained on ImageNet-1k, on CIFAR-10; published top-1: 96.72 %.
 
     keras-mixers train mixer_b16_finetune
     keras-mixers train mixer_b16_finetune --data folder:/my/images --epochs 20
 
-The paper's fine-tuning, with the defaults of https://github.com/google-research/vision_transformer:
-10,000 steps of 512 images at 224 x 224, of which 500 to warm up, that are 103 epochs here; a new
-head of zeros; momentum in float32 instead of bfloat16. Not run here.
+The settings are the paper's, with the defaults of
+https://github.com/google-research/vision_transformer: 10,000 steps (103 epochs here) with 512
+images of 224 x 224 pixels, including 500 steps of warm-up, and a new head that starts at zero. One
+thing differs: momentum is kept in float32 instead of bfloat16. Not run here.
 """
 
 from keras_mixers.catalogue.preprocessing import Preprocessing

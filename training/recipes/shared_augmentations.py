@@ -1,8 +1,9 @@
-"""What several recipes do to training images."""
+"""Augmentations that several recipes share."""
 
 from training.augment.settings import Augmentation
 
-# timm's usual policy; ConvMixer's authors mix with 0.5 and 0.5, T2T-ViT's with 0.8 and 1.0.
+# The usual settings of timm. Recipes add mixup and cutmix: 0.5 and 0.5 for ConvMixer, 0.8 and 1.0
+# for T2T-ViT, as their authors do.
 TIMM = Augmentation(
     policy="reference",
     crop="random_resized",
@@ -14,5 +15,5 @@ TIMM = Augmentation(
     erase=0.25,
 )
 
-# A pixel up, down, left or right, of the 8 x 8 of a digit; nothing is mirrored.
+# Shifts the 8 x 8 pixels of a digit by up to one pixel in each direction, and never flips them.
 DIGITS = Augmentation(policy="keras_cv", crop="pad", pad=1, flip=0.0)

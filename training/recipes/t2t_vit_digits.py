@@ -1,9 +1,10 @@
-"""A small T2T-ViT on scikit-learn's digits, offline, in seconds.
+"""Trains a small T2T-ViT on scikit-learn's digits, offline and in seconds.
 
     keras-mixers train t2t_vit_digits
 
-Its soft splits divide each side by 16, so the scans are enlarged to 32 x 32 pixels, for 4 tokens.
-README.md has the accuracy on the 364 held-out scans, with the command that measures it.
+T2T-ViT's soft splits reduce each side by a factor of 16, so the scans are enlarged to 32 x 32
+pixels, which gives 4 tokens. README.md has the accuracy on the 364 held-out scans, with the command
+that measures it.
 """
 
 from dataclasses import replace
@@ -25,6 +26,6 @@ RECIPE = Recipe(
     batch_size=64,
     optimizer=Optimizer("adamw", weight_decay=0.05, clip_norm=1.0),
     schedule=WarmupCosine(peak=2e-3, warmup_share=0.2),
-    augmentation=replace(DIGITS, pad=4),  # Of 32 pixels, which are 8 enlarged.
+    augmentation=replace(DIGITS, pad=4),  # As 1 of 8 pixels is 4 of 32.
     label_smoothing=0.1,
 )

@@ -1,11 +1,12 @@
-"""T2T-ViT on ImageNet-1k: nine sizes, 71.7 to 82.6 %.
+"""Trains T2T-ViT on ImageNet-1k, in nine sizes; published top-1: 71.7 to 82.6 %.
 
     keras-mixers train t2t_vit_14_imagenet --data-dir DIR
 
-Yuan et al., https://arxiv.org/abs/2101.11986, and the commands of the authors' README: 512 images a
-step on eight GPUs, 300 epochs and ten more at the lowest rate; what counts is the moving average of
-the weights. T2T-ViT-14 was trained on four GPUs too, with `--schedule.peak 1e-3`. Their mixed
-precision is optional, and turned some runs to NaN. Not run here.
+The settings are those of the commands in the authors' README, for Yuan et al.,
+https://arxiv.org/abs/2101.11986: eight GPUs, a batch size of 512, and 300 epochs followed by ten at
+the lowest learning rate. The moving average of the weights is what is evaluated. The authors also
+trained T2T-ViT-14 on four GPUs, with `--schedule.peak 1e-3`. Their mixed precision, which is
+optional and turned some of their runs into NaN, is not used. Not run here.
 
 | recipe | learning rate | weight decay | published top-1, % |
 |---|---|---|---|
