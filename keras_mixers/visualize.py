@@ -188,7 +188,7 @@ def _read_filters(model: keras.Model) -> np.ndarray:
     embeddings = [layer for layer in model.layers if isinstance(layer, PatchEmbed)]
     if not embeddings:
         raise ValueError(
-            f"The model {model.name!r} has no PatchEmbed layer, whose filters could be drawn; "
+            f"The model {model.name!r} has no PatchEmbed layer with filters to draw; "
             "ConvMixer and MLPMixer have one."
         )
     kernel = keras.ops.convert_to_numpy(embeddings[0].conv.kernel)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 
-from keras_mixers.argument_checks import check_channels_last, check_integer, check_rank
+from keras_mixers.argument_checks import check_channels_last, check_integer, check_rank, check_rate
 from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.catalogue.source import Source
 from keras_mixers.layers.activations import Activation, get_activation
@@ -80,6 +81,15 @@ def preprocess(
         dtype=at_least_float32(None),
         name="preprocessing",
     )(images)
+
+
+def drop_path_rates(last: float, depth: int) -> list[float]:
+    """Return a rate for each of `depth` blocks, which increases linearly from 0 to `last`.
+
+    >>> drop_path_rates(0.5, 3)
+    [0.0, 0.25, 0.5]
+    """
+    return np.linspace(0, check_rate("drop_path_rate", last), depth).tolist()
 
 
 def pool(x: keras.KerasTensor, pooling: str) -> keras.KerasTensor:

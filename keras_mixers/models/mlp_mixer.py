@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import keras
-import numpy as np
 
-from keras_mixers.argument_checks import check_integer, check_rate, nearest_multiples
+from keras_mixers.argument_checks import check_integer, nearest_multiples
 from keras_mixers.catalogue.mlp_mixer import PREPROCESSING
 from keras_mixers.layers.activations import Activation
 from keras_mixers.layers.layer_norm import MIXER_EPSILON, LayerNorm
@@ -86,15 +85,13 @@ def MLPMixer(
     _check_whole_patches(*common.known_size("MLPMixer", images), patch_size)
     x = common.preprocess(images, PREPROCESSING, source) if include_preprocessing else images
     x = PatchEmbed(hidden_dim, patch_size, flatten=True, name="patch_embed")(x)
-    for i, drop_path in enumerate(
-        np.linspace(0, check_rate("drop_path_rate", drop_path_rate), depth)
-    ):
+    for i, rate in enumerate(common.drop_path_rates(drop_path_rate, depth)):
         x = MixerBlock(
             hidden_dim // 2 if tokens_mlp_dim is None else tokens_mlp_dim,
             4 * hidden_dim if channels_mlp_dim is None else channels_mlp_dim,
             activation,
             drop_rate,
-            float(drop_path),
+            rate,
             name=f"block_{i}",
         )(x)
     x = LayerNorm(MIXER_EPSILON, name="norm")(x)

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Literal
 
 import keras
-import numpy as np
 
 from keras_mixers.argument_checks import check_heads, check_integer, check_rate
 from keras_mixers.catalogue.t2t_vit import PREPROCESSING
@@ -107,14 +106,12 @@ def T2TViT(
     x = ClassToken(name="class_token")(x)
     x = SinusoidalPosition(name="position")(x)
     x = keras.layers.Dropout(check_rate("drop_rate", drop_rate), name="position_dropout")(x)
-    for i, drop_path in enumerate(
-        np.linspace(0, check_rate("drop_path_rate", drop_path_rate), depth)
-    ):
+    for i, rate in enumerate(common.drop_path_rates(drop_path_rate, depth)):
         x = TransformerBlock(
             num_heads,
             mlp_ratio,
             drop_rate=drop_rate,
-            drop_path_rate=float(drop_path),
+            drop_path_rate=rate,
             name=f"block_{i}",
         )(x)
     x = LayerNorm(T2T_VIT_EPSILON, name="norm")(x)

@@ -86,8 +86,8 @@ def _spread_token_mlps(model: keras.Model, values: Values, old_grid: Grid, new_g
 def _has_other_grid(tokens: int, grid: Grid) -> bool:
     """Tell whether a checkpoint for that many patches has another grid than the model's.
 
-    Checkpoints are for square images, except one whose number of patches is not a square number
-    but the model's own: it is taken to have the model's grid.
+    Checkpoints are taken to be for square images. Only one with as many patches as the model, and
+    not a square number of them, is taken to have the model's grid.
     """
     if tokens == math.prod(grid) and math.isqrt(tokens) ** 2 != tokens:
         return False

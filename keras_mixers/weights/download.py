@@ -112,7 +112,7 @@ def _store(source: Source, mirror: str) -> pooch.Pooch:
 
 
 def find_fault(path: Path, source: Source) -> str | None:
-    """Return what is wrong with a file that should be that of `source`, or None.
+    """Return what is wrong with a downloaded file, or None if nothing is.
 
     Args:
         path: Path of the file, which may have any name.
