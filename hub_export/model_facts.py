@@ -11,15 +11,14 @@ import tensorflow as tf
 import keras_mixers
 from keras_mixers import Preprocessing, list_models, model_info
 from keras_mixers.catalogue.preprocessing import Interpolation
-from keras_mixers.catalogue.variant import Variant
-from keras_mixers.layers import ConvMixerBlock, MixerBlock, TransformerBlock
 from keras_mixers.models.heads import features_of, is_classifier
-
-_FAMILY_OF_BLOCK: dict[type[keras.layers.Layer], str] = {
-    ConvMixerBlock: "ConvMixer",
-    MixerBlock: "MLPMixer",
-    TransformerBlock: "T2TViT",
-}
+from keras_mixers.models.published import (
+    family_blocks,
+    model_family,
+    published_preprocessing,
+    published_variant,
+    read_normalisation,
+)
 
 
 @dataclass(frozen=True)
@@ -120,27 +119,22 @@ def collect_facts(
                 f"accuracy={accuracy!r} came without accuracy_source; say which command measured "
                 "it, or where it was published."
             )
-    blocks = [layer for layer in model.layers if type(layer) in _FAMILY_OF_BLOCK]
-    family = _FAMILY_OF_BLOCK[type(blocks[0])] if blocks else None
-    height, width, channels = model.inputs[0].shape[1:]
-    mean, std = _read_normalisation(model, channels)
-    variant = _published_variant(model.name, family)
-    crop, interpolation = _published_evaluation(variant, mean, std)
-    if preprocessing is not None:
-        crop, interpolation = preprocessing.crop, preprocessing.interpolation
+    family, variant = model_family(model), published_variant(model)
+    mean, std = read_normalisation(model)
+    preprocessing = preprocessing or published_preprocessing(model)
     return ModelFacts(
         name=model.name,
         family=family,
-        depth=len(blocks),
+        depth=len(family_blocks(model)),
         parameters=_count_parameters(model.trainable_weights),
         fixed_parameters=_count_parameters(model.non_trainable_weights),
-        input_shape=(height, width, channels),
+        input_shape=tuple(model.inputs[0].shape[1:]),
         classes=model.get_layer("head").units if is_classifier(model) else None,
         feature_shape=tuple(features_of(model).output.shape[1:]),
         mean=mean,
         std=std,
-        crop=crop,
-        interpolation=interpolation,
+        crop=None if preprocessing is None else preprocessing.crop,
+        interpolation=None if preprocessing is None else preprocessing.interpolation,
         labels=labels is not None,
         licence=licence,
         accuracy=accuracy,
@@ -157,43 +151,6 @@ def collect_facts(
 
 def _count_parameters(weights: Iterable[keras.Variable]) -> int:
     return sum(int(np.prod(weight.shape)) for weight in weights)
-
-
-def _read_normalisation(
-    model: keras.Model, channels: int
-) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
-    """Return the mean and std, for pixels in [0, 1], that the layer `preprocessing` applies."""
-    layers = [layer for layer in model.layers if layer.name == "preprocessing"]
-    if not (layers and isinstance(layers[0], keras.layers.Rescaling)):
-        return None, None
-    # It computes scale * pixels + offset = (pixels / 255 - mean) / std.
-    scale = np.broadcast_to(np.asarray(layers[0].scale, "float64"), channels)
-    offset = np.broadcast_to(np.asarray(layers[0].offset, "float64"), channels)
-    std = 1 / (255 * scale)
-    # Digits after the sixth are rounding errors: published values have four. Adding 0 turns -0
-    # into 0.
-    mean = np.round(-offset * std, 6) + 0.0
-    return tuple(mean.tolist()), tuple(np.round(std, 6).tolist())
-
-
-def _published_variant(name: str, family: str | None) -> Variant | None:
-    """Return the published variant of this name, unless the model belongs to another family."""
-    if name not in list_models():
-        return None
-    variant = model_info(name)
-    return variant if variant.family == family else None
-
-
-def _published_evaluation(
-    variant: Variant | None, mean: tuple[float, ...] | None, std: tuple[float, ...] | None
-) -> tuple[float | None, Interpolation | None]:
-    """Return the crop and interpolation, if all published weights with this mean and std agree."""
-    if variant is None:
-        return None, None
-    published: list[Preprocessing] = [variant.preprocessing]
-    published += [source.preprocessing for source in variant.weights]
-    found = {(p.crop, p.interpolation) for p in published if (p.mean, p.std) == (mean, std)}
-    return found.pop() if len(found) == 1 else (None, None)
 
 
 def _paper_of_family(family: str | None) -> str | None:

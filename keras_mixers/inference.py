@@ -7,8 +7,8 @@ import keras
 import numpy as np
 
 import keras_mixers.layers  # noqa: F401  Registers the layers with Keras.
-from keras_mixers.catalogue import list_models, model_info
 from keras_mixers.catalogue.preprocessing import Preprocessing
+from keras_mixers.models.published import published_preprocessing
 from keras_mixers.preprocessing import ImageError, load_image, resize_and_crop
 
 DEFAULT_SIZE = 224  # Height and width for a model that takes any size.
@@ -111,14 +111,14 @@ def read_pixels(
 ) -> np.ndarray:
     """Return the uint8 pixels (H, W, C) of an image, cropped as in the model's evaluation.
 
-    For a model without the name of a published variant, the crop keeps the whole shorter side.
+    For a model that isn't a published variant, the crop keeps the whole shorter side.
 
     Args:
         path: Path of the image.
         model: A model from `load_classifier`.
         shape: A shape from `image_shape`.
         preprocessing: The crop and the interpolation to apply, by default those of the published
-            variant that the model is named after.
+            weights with the model's name and normalisation.
 
     Raises:
         FileNotFoundError: If there is no such image.
@@ -126,8 +126,8 @@ def read_pixels(
     """
     image = load_image(path, shape[2])
     try:
-        if preprocessing is None and model.name in list_models():
-            preprocessing = model_info(model.name).preprocessing
+        if preprocessing is None:
+            preprocessing = published_preprocessing(model)
         if preprocessing is None:
             return resize_and_crop(image, shape[:2])
         return resize_and_crop(image, shape[:2], preprocessing.crop, preprocessing.interpolation)

@@ -169,9 +169,9 @@ def test_predict_in_grey_at_any_size_from_logits(folder: Path, tmp_path: Path) -
 
 
 def test_predict_crops_as_the_variant_was_evaluated(folder: Path, tmp_path: Path) -> None:
-    model = classifier(name="t2t_vit_14", classifier_activation=None)
+    model = classifier(name="convmixer_768_32", input_shape=(32, 32, 3), classifier_activation=None)
     model.save(tmp_path / "named.keras")
-    pixels = resize_and_crop(load_image(folder / "good.jpg"), (16, 16), 0.9)
+    pixels = resize_and_crop(load_image(folder / "good.jpg"), (32, 32), 0.96)
     scores = keras.ops.softmax(model(pixels[None].astype("float32")))
     best = float(keras.ops.max(scores))
     result = run("predict", "--model", tmp_path / "named.keras", folder / "good.jpg")
