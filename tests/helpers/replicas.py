@@ -17,7 +17,7 @@ import tensorflow as tf
 from benchmarks.distributed.replicas import furthest, logical_cpus
 from keras_mixers.inference import load_classifier
 from tests.helpers.replica_settings import ADAMW, EPSILON, Setting, averaged, settings
-from tests.helpers.runs import batch, network, tiny
+from tests.helpers.runs import batch, network, stochastic, tiny
 from training.devices import Devices
 from training.distributed.cluster import cluster_of, read_cluster
 from training.distributed.strategy import hand_out, open_strategy, shared
@@ -28,13 +28,6 @@ from training.loop.trainer import Trainer
 from training.losses import build_loss
 from training.optimizer import SGD, AdamW
 from training.train import train
-
-
-def noisy():
-    """Return a recipe whose network draws noise in each step."""
-    spec = tiny().model
-    arguments = {**spec.arguments, "drop_rate": 0.2}
-    return tiny(ema=0.9, model=replace(spec, arguments=arguments, drop_path_rate=0.2))
 
 
 def recipes(strategy):
@@ -191,10 +184,10 @@ def crashes(strategy):
     """Go on after crashes within a process."""
     with tempfile.TemporaryDirectory() as place:
         whole, part = Path(place, "whole"), Path(place, "part")
-        train(noisy(), whole, quiet=True, devices=Devices(strategy))
+        train(stochastic(), whole, quiet=True, devices=Devices(strategy))
         for saves in (2, 3):  # In the middle of the first epoch, then of what is left of it.
             crash(part, saves)
-        train(noisy(), part, quiet=True, devices=Devices(strategy))
+        train(stochastic(), part, quiet=True, devices=Devices(strategy))
         weights = [load_classifier(path / "model.keras").get_weights() for path in (whole, part)]
     return {"after two crashes": furthest(*weights)}
 
@@ -212,7 +205,7 @@ def crash(folder, saves):
 
     Checkpoints._save, callbacks.SECONDS_BETWEEN = counting, -1
     try:
-        train(noisy(), folder, quiet=True, devices=Devices("mirrored"))
+        train(stochastic(), folder, quiet=True, devices=Devices("mirrored"))
     except KeyboardInterrupt:
         return
     finally:

@@ -18,7 +18,7 @@ from training.recipe import ModelSpec, Optimizer, Recipe, WarmupCosine
 PREPROCESSING = Preprocessing((0.5,) * 3, (0.5,) * 3, 1.0, "bilinear")
 TINY_MIXER = {
     "hidden_dim": 8,
-    "depth": 2,
+    "depth": 1,
     "patch_size": 4,
     "tokens_mlp_dim": 8,
     "channels_mlp_dim": 16,
@@ -44,6 +44,14 @@ def tiny(**changes) -> Recipe:
         label_smoothing=0.1,
     )
     return replace(recipe, **changes)
+
+
+def stochastic(**changes) -> Recipe:
+    """Return one whose steps depend on all that a run must remember: averages, random seeds."""
+    # The first of two blocks has no drop path.
+    arguments = {**TINY_MIXER, "depth": 2, "drop_rate": 0.2}
+    spec = replace(tiny().model, arguments=arguments, drop_path_rate=0.2)
+    return tiny(**{"model": spec, "ema": 0.9, **changes})
 
 
 def shrunk(recipe: Recipe) -> Recipe:

@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.distributed.replicas import furthest, two_workers
 from keras_mixers.inference import load_classifier
-from tests.helpers.replicas import noisy
+from tests.helpers.runs import stochastic
 from tests.training.distributed.test_strategy import ROOT
 
 # With the seconds that a run takes to start, and on a slower machine.
@@ -81,7 +81,7 @@ def readable(path):
 def written(strategy, folder):
     """Write the recipe of a run that takes seconds, and return the file's path."""
     path = folder / f"{strategy}.json"
-    path.write_text(replace(noisy(), epochs=EPOCHS[strategy], mix_slices=2).to_json())
+    path.write_text(replace(stochastic(), epochs=EPOCHS[strategy], mix_slices=2).to_json())
     return path
 
 

@@ -125,6 +125,16 @@ def test_what_fails_after_an_epoch_is_kept(tmp_path):
     assert (tmp_path / "recipe.json").is_file()
 
 
+def test_what_fails_after_a_checkpoint_is_kept(tmp_path):
+    def fail(folder):
+        folder.save(1, [])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start(tmp_path, tiny(), then=fail)
+    assert (tmp_path / "checkpoint.npz").is_file()
+
+
 def test_a_name_is_a_line(tmp_path):
     with run_folder(tmp_path, tiny()) as folder:
         folder.write_start(tiny(), ["a\nb", " \u00e9 "])
