@@ -120,9 +120,9 @@ def evaluate(
         raise ValueError(
             f"{loaded.path} gives features, not class scores; expected a model with classes."
         )
-    opened = loaded.open_data(data, data_dir)
-    outputs = _model_outputs(opened, loaded, loaded.classes)
-    batches = loaded.batches(opened.validation, batch_size, size).as_numpy_iterator()
+    data_set = loaded.open_data(data, data_dir)
+    outputs = _model_outputs(data_set, loaded, loaded.classes)
+    batches = loaded.batches(data_set.validation, batch_size, size).as_numpy_iterator()
     truth, ranks, ends = _predict(loaded.scores, batches, outputs, loaded.path)
     right = ranks < 1
     return Evaluation(
@@ -138,7 +138,7 @@ def evaluate(
         interpolation=loaded.interpolation,
         classes=tuple(
             ClassEvaluation(name, int((truth == i).sum()), int(right[truth == i].sum()))
-            for i, name in enumerate(opened.class_names)
+            for i, name in enumerate(data_set.class_names)
         ),
     )
 

@@ -74,8 +74,8 @@ def few_shot(
     """Fit a linear classifier to frozen features of a few training images per class.
 
     The features are the input of the model's head, standardised to mean 0 and standard deviation 1
-    over the drawn images. `fit_least_squares` regresses them on 1 for an image's class and -1 for
-    the others; the class with the largest output is the prediction. The default `l2` is Big
+    over the drawn images. `fit_least_squares` fits them to targets of 1 for an image's class and -1
+    for the others; the class with the largest output is the prediction. The default `l2` is Big
     Vision's constant, and nothing is tuned on the validation images.
 
     Args:
@@ -118,31 +118,31 @@ def few_shot(
         raise ValueError(f"l2 must be above 0; received {l2}.")
     loaded = load_model(model)
     predict = _feature_function(loaded)
-    opened = loaded.open_data(data, data_dir)
+    data_set = loaded.open_data(data, data_dir)
 
     def compute_features(split: Split) -> tuple[np.ndarray, np.ndarray]:
         return _compute_features(predict, loaded.batches(split, batch_size, size), loaded.path)
 
-    classes = _read_classes(opened.train)
-    draws = [_draw(opened, classes, shots, seed) for seed in seeds]
+    classes = _read_classes(data_set.train)
+    draws = [_draw_examples(data_set, classes, shots, seed) for seed in seeds]
     drawn = np.unique(np.concatenate(draws))
-    features, _ = compute_features(_Subset(opened.train, drawn))
-    validation = compute_features(opened.validation)
+    features, _ = compute_features(_Subset(data_set.train, drawn))
+    validation = compute_features(data_set.validation)
     accuracies = []
     for draw in draws:
-        targets = 2.0 * (classes[draw][:, np.newaxis] == np.arange(opened.num_classes)) - 1
-        shown = features[np.searchsorted(drawn, draw)]
-        accuracies.append(_probe_accuracy(shown, targets, l2, *validation))
+        targets = 2.0 * (classes[draw][:, np.newaxis] == np.arange(data_set.num_classes)) - 1
+        drawn_features = features[np.searchsorted(drawn, draw)]
+        accuracies.append(_probe_accuracy(drawn_features, targets, l2, *validation))
     return FewShot(str(model), data, shots, l2, len(validation[1]), tuple(seeds), tuple(accuracies))
 
 
 def _probe_accuracy(
-    features: np.ndarray, targets: np.ndarray, l2: float, asked: np.ndarray, truth: np.ndarray
+    features: np.ndarray, targets: np.ndarray, l2: float, validation: np.ndarray, truth: np.ndarray
 ) -> float:
-    """Fit a probe to features and targets; return its accuracy on the `asked` features."""
+    """Fit a probe to features and targets, and return its accuracy on validation features."""
     mean, std = features.mean(axis=0), features.std(axis=0) + _MIN_STD
     weights, bias = fit_least_squares((features - mean) / std, targets, l2)
-    outputs = (asked - mean) / std @ weights + bias
+    outputs = (validation - mean) / std @ weights + bias
     return float((outputs.argmax(axis=1) == truth).mean())
 
 
@@ -193,7 +193,7 @@ def _read_classes(split: Split) -> np.ndarray:
     return np.concatenate([*examples.batch(1024).as_numpy_iterator()])
 
 
-def _draw(data: Data, classes: np.ndarray, shots: int, seed: int) -> np.ndarray:
+def _draw_examples(data: Data, classes: np.ndarray, shots: int, seed: int) -> np.ndarray:
     """Return the positions of `shots` examples per class in the training split."""
     random = np.random.default_rng(seed)
     drawn = []
