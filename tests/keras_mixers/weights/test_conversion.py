@@ -93,11 +93,11 @@ def test_to_a_model_and_to_its_weights(checkpoint: Path, tmp_path: Path) -> None
 def test_named_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_MIXERS_WEIGHTS_URL", str(tmp_path))
     with pytest.raises(OSError, match="is missing"):
-        convert("mixer_b32:imagenet-sam", tmp_path / "model.keras")
+        convert("t2t_vit_7:imagenet", tmp_path / "model.keras")
     with pytest.raises(
-        ValueError, match="belongs to 'mixer_b32'; received the variant 'mixer_b16'"
+        ValueError, match="belongs to 't2t_vit_7'; received the variant 'mixer_b16'"
     ):
-        convert("mixer_b32:imagenet-sam", tmp_path / "model.keras", variant="mixer_b16")
+        convert("t2t_vit_7:imagenet", tmp_path / "model.keras", variant="mixer_b16")
     assert list(tmp_path.iterdir()) == []
 
 

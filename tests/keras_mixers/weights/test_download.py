@@ -27,7 +27,7 @@ from tests.keras_mixers.weights.downloads import (
 from tests.keras_mixers.weights.file_server import FileServer
 from tests.keras_mixers.weights.golden import DATA
 
-# A process of its own, which would take seconds to import Keras.
+# A process of its own, which would take seconds to import Keras. A busy machine may let it wait.
 CHILD = """
 import sys
 import keras_mixers_cli
@@ -35,7 +35,9 @@ from keras_mixers.weights.download import fetch
 from keras_mixers.catalogue.sources import find_source
 assert not {"keras", "tensorflow", "torch"} & set(sys.modules)
 source = find_source("mixer_b16", "imagenet")
+sys.modules["pooch.downloaders"].DEFAULT_TIMEOUT = 600
 """
+HANGS = 600  # Seconds after which a child that never ends is a failure.
 
 
 def _child(code: str) -> subprocess.Popen[str]:
@@ -96,11 +98,11 @@ def test_others_may_read_a_shared_cache(server: FileServer) -> None:
 
 def test_two_processes_at_once(server: FileServer, cache: Path) -> None:
     in_the_middle: list[list[str]] = []
-    both = threading.Barrier(2, lambda: in_the_middle.append(left_in(cache)), timeout=60)
+    both = threading.Barrier(2, lambda: in_the_middle.append(left_in(cache)), timeout=HANGS)
     server.answers = [server_that.pausing(both.wait)] * 2
     children = [_child("print(fetch(source))") for _ in range(2)]
     for child in children:
-        output, errors = child.communicate(timeout=60)
+        output, errors = child.communicate(timeout=HANGS)
         assert (child.returncode, output) == (0, f"{cache / SOURCE.file}\n"), errors
     assert len(in_the_middle[0]) == 2
     assert SOURCE.file not in in_the_middle[0]
@@ -111,7 +113,7 @@ def test_two_processes_at_once(server: FileServer, cache: Path) -> None:
 def test_an_interrupted_process_leaves_nothing(server: FileServer, cache: Path) -> None:
     started, interrupted = threading.Event(), threading.Event()
     server.answers = [
-        server_that.pausing(lambda: (started.set(), interrupted.wait(60))),
+        server_that.pausing(lambda: (started.set(), interrupted.wait(HANGS))),
     ]
     child = _child(
         "import signal\n"
@@ -119,9 +121,9 @@ def test_an_interrupted_process_leaves_nothing(server: FileServer, cache: Path) 
         "print(source.file, flush=True)\n"
         "fetch(source)"
     )
-    assert started.wait(60)
+    assert started.wait(HANGS)
     child.send_signal(signal.SIGINT)
-    _, errors = child.communicate(timeout=60)
+    _, errors = child.communicate(timeout=HANGS)
     interrupted.set()
     assert "KeyboardInterrupt" in errors
     assert left_in(cache) == []
@@ -136,7 +138,7 @@ def test_a_full_disk(server: FileServer, cache: Path) -> None:
         "except OSError as error:\n"
         "    print(type(error).__name__, error)"
     )
-    output, errors = child.communicate(timeout=60)
+    output, errors = child.communicate(timeout=HANGS)
     assert output == (
         f"DownloadError The cache folder {str(cache)!r} can't hold {SOURCE.file} "
         f"({os.strerror(errno.EFBIG)}); set KERAS_MIXERS_CACHE to another folder.\n"

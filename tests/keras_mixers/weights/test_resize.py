@@ -17,6 +17,7 @@ from keras_mixers.weights.resize import (
     scale_factors,
     spread_token_mlp,
 )
+from tests.helpers.rounding import LAYER_NORM, assert_close, rounding_bound, roundings_in
 from tests.keras_mixers.layers.formulas import Weights, call, mlp, normal, randomize
 from tests.keras_mixers.layers.layer_case import PROPERTY
 
@@ -95,14 +96,19 @@ def error_of_spreading(old: Weights, old_grid: Grid, new_grid: Grid, x: np.ndarr
     return largest_difference(cut(whole, old_grid, new_grid), parts)
 
 
+def bound(old_grid: Grid, width: int, dtype: str = "float64") -> float:
+    """Return how far a token MLP over a grid may be from another that adds up the same products."""
+    return rounding_bound(np.ones(1, dtype), prod(old_grid) + width)
+
+
 @CASES
-@pytest.mark.parametrize(("dtype", "least"), [("float64", 1e-13), ("float32", 1e-6)])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_the_new_token_mlp_is_the_old_one_on_each_part(
-    old_grid: Grid, new_grid: Grid, dtype: str, least: float
+    old_grid: Grid, new_grid: Grid, dtype: str
 ) -> None:
     old = {name: array.astype(dtype) for name, array in random_mlp(prod(old_grid), 8).items()}
     x = normal(2, prod(new_grid), CHANNELS).astype(dtype)
-    assert error_of_spreading(old, old_grid, new_grid, x) <= least
+    assert error_of_spreading(old, old_grid, new_grid, x) <= bound(old_grid, 8, dtype)
 
 
 @given(old_grid=grids, times=factors, width=st.integers(1, 5))
@@ -111,7 +117,8 @@ def test_any_grid_by_any_factors(old_grid: Grid, times: Grid, width: int) -> Non
     new_grid = grown(old_grid, times)
     assert scale_factors(old_grid, new_grid) == times
     x = normal(1, prod(new_grid), CHANNELS)
-    assert error_of_spreading(random_mlp(prod(old_grid), width), old_grid, new_grid, x) <= 1e-13
+    error = error_of_spreading(random_mlp(prod(old_grid), width), old_grid, new_grid, x)
+    assert error <= bound(old_grid, width)
 
 
 def old_and_new(old_grid: Grid, new_grid: Grid, dtype: str) -> tuple[km.MixerBlock, km.MixerBlock]:
@@ -138,15 +145,17 @@ def test_the_token_mlp_of_the_layer(old_grid: Grid, new_grid: Grid) -> None:
         for part in cut(x, old_grid, new_grid)
     ]
     assert np.abs(whole).max() > 0.1
-    assert largest_difference(cut(whole, old_grid, new_grid), parts) <= 1e-6
+    error = largest_difference(cut(whole, old_grid, new_grid), parts)
+    assert error <= bound(old_grid, 8, "float32")
 
 
 @CASES
 def test_the_whole_layer_is_the_old_one_on_each_part(old_grid: Grid, new_grid: Grid) -> None:
     old, new = old_and_new(old_grid, new_grid, "float64")
     x = normal(2, prod(new_grid), CHANNELS)
-    parts = [call(old, part) for part in cut(x, old_grid, new_grid)]
-    assert largest_difference(cut(call(new, x), old_grid, new_grid), parts) <= 1e-12
+    whole = cut(call(new, x), old_grid, new_grid)
+    for found, part in zip(whole, cut(x, old_grid, new_grid), strict=True):
+        assert_close(found, call(old, part), roundings_in(old.weights), LAYER_NORM)
 
 
 @CASES
@@ -227,7 +236,8 @@ def test_positions_are_interpolated_as_torch_does(old_grid: Grid, new_grid: Grid
     table = normal(1, 1 + prod(old_grid), 4)
     new = interpolate_positions(table, old_grid, new_grid)
     np.testing.assert_array_equal(new[:, 0], table[:, 0])
-    np.testing.assert_allclose(new[:, 1:], by_torch(table, old_grid, new_grid), atol=1e-13)
+    # Sums of 4 x 4 positions, at places that are rounded too, up to the size of the grid.
+    assert_close(new[:, 1:], by_torch(table, old_grid, new_grid), 16, gain=max(old_grid))
 
 
 def test_a_released_table_at_384() -> None:
@@ -237,7 +247,7 @@ def test_a_released_table_at_384() -> None:
     new = interpolate_positions(table, (14, 14), (24, 24))
     assert new.shape == (1, 577, 384)
     expected = by_torch(table.astype("float64"), (14, 14), (24, 24))
-    np.testing.assert_allclose(new[:, 1:], expected, atol=1e-7)
+    assert_close(new[:, 1:], expected, 1)
 
 
 @given(grid=grids)
