@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, recall_score, top_k_accuracy_score
 
-from hub_export.archive import write_archive
 from hub_export.saved_model.export import write_saved_model
 from hub_export.tflite.export import write_tflite
 from keras_mixers.models.heads import features_of
 from keras_mixers.preprocessing import resize_and_crop
 from keras_mixers_cli.training import _class_table
-from tests.helpers.trained_digits import digits, save_trained
+from tests.helpers.trained_digits import digits, nearest_mean
 from training.data import DataError
 from training.data.random_access import to_pil_image
 from training.data.sources.digits import NAMES
@@ -27,9 +26,10 @@ ANIMALS = ("ant", "bee", "cat", "dog", "eel", "fox", "gnu")
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
-    model = save_trained(folder)
+    model = nearest_mean()
+    model.save(folder / "model.keras")
+    (folder / "labels.txt").write_text("".join(f"{name}\n" for name in NAMES))
     write_saved_model(model, folder / "saved_model", NAMES)
-    write_archive(folder / "saved_model", folder / "model.tar.gz")
     write_tflite(model, folder / "model.tflite")
     return model, folder
 
@@ -72,7 +72,7 @@ def test_numbers_are_those_of_scikit_learn(trained, found):
     images, truth = digits(held_out=True)
     scores = trained[0](images.astype("float32")).numpy()
     predicted = scores.argmax(axis=1)
-    assert 0.3 < found.top1 < 0.999  # Some are right, some are wrong: the test says something.
+    assert 0.5 < found.top1 < found.top5 < 1  # Some are wrong: the test says something.
     assert found.images == len(truth) == 364
     assert found.top1 == accuracy_score(truth, predicted)
     assert found.top5 == top_k_accuracy_score(truth, scores, k=5)
@@ -82,7 +82,7 @@ def test_numbers_are_those_of_scikit_learn(trained, found):
     assert tuple(one.name for one in found.classes) == NAMES
 
 
-@pytest.mark.parametrize("name", ["", "saved_model", "model.tar.gz", "model.tflite"])
+@pytest.mark.parametrize("name", ["", "saved_model", "model.tflite"])
 def test_every_form_of_a_model_is_as_good(trained, found, name):
     path = trained[1] / name
     other = evaluate(path, "digits", batch_size=100)
