@@ -1,28 +1,28 @@
-"""What can go wrong with a run; the text of each error is one line."""
+"""Errors of a training run; each message is a single line."""
 
 
 class RecipeError(ValueError):
-    """A recipe that can't be; the text is one line."""
+    """A recipe is invalid, or doesn't fit the network, the data or the devices."""
 
 
 class DataError(ValueError):
-    """Data can't be found, read, or trained on."""
+    """Data can't be found or read, or can't be used for training."""
 
 
 class TrainingError(Exception):
-    """A run can't go on; the text is one line."""
+    """Training can't continue."""
 
 
 class RunFolderError(ValueError):
-    """A folder that a run can't use; the text is one line."""
+    """A folder can't be used for a run."""
 
 
 class CheckpointFileError(ValueError):
-    """A checkpoint can't be read, or is of another network; the text is one line."""
+    """A checkpoint can't be read, or belongs to another network or optimizer."""
 
 
 def in_one_line(message: object) -> str:
-    r"""Return a message as one line; of an error without a message, the name of its type.
+    r"""Return a message as one line; for an error without a message, the name of its type.
 
     >>> in_one_line("two\nlines"), in_one_line(ValueError())
     ('two lines', 'ValueError')

@@ -1,4 +1,4 @@
-"""Losses of the recipes, from logits (B, classes) and labels (B, classes) that may be mixed."""
+"""Losses of the recipes: from logits (B, classes) and labels (B, classes), which may be mixed."""
 
 from typing import Literal
 
@@ -8,10 +8,10 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
 class SigmoidCrossentropy(keras.losses.Loss):
-    """Binary cross entropy of each class, summed over the classes, averaged over the batch.
+    """Binary cross-entropy per class, summed over the classes and averaged over the batch.
 
-    Keras's BinaryCrossentropy averages over the classes too, which makes the gradients smaller by
-    their number. Both arguments are (B, classes); the predictions are logits.
+    Keras's BinaryCrossentropy averages over the classes too, which divides the gradients by the
+    number of classes. Labels and predictions are (B, classes); the predictions are logits.
 
     >>> round(float(SigmoidCrossentropy()(keras.ops.eye(2), keras.ops.zeros((2, 2)))), 4)
     1.3863
@@ -33,17 +33,18 @@ class SigmoidCrossentropy(keras.losses.Loss):
 def build_loss(
     loss: Literal["softmax", "sigmoid"], label_smoothing: float = 0.0
 ) -> keras.losses.Loss:
-    """Return the loss of a recipe, from logits and one-hot or mixed labels (B, classes).
+    """Return a recipe's loss, for logits and one-hot or mixed labels (B, classes).
 
-    Smoothing happens here and nowhere else: labels arrive as mixing left them. A label's share y
-    becomes `(1 - s) y + s / classes`, which is timm's rule, before or after MixUp and CutMix.
+    Labels are smoothed here and nowhere else; augmentation leaves them unsmoothed. Smoothing by s
+    turns a label's value y into `(1 - s) y + s / classes`. That is timm's rule, and it gives the
+    same result before and after MixUp and CutMix.
 
     Args:
-        loss: "softmax" for one class an image, "sigmoid" for one decision a class.
+        loss: "softmax" for one class per image, "sigmoid" for one decision per class.
         label_smoothing: s above; only with "softmax".
 
     Raises:
-        ValueError: if the loss is unknown, or can't be smoothed.
+        ValueError: if the loss is unknown, or doesn't support label smoothing.
 
     >>> build_loss("softmax", label_smoothing=0.1).name
     'categorical_crossentropy'

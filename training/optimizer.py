@@ -1,8 +1,8 @@
-"""AdamW and SGD as the papers' code computes them, and which variables decay.
+"""AdamW and SGD as the papers' code computes them, and the rules for weight decay.
 
-Keras's own differ: its Adam adds epsilon before the correction of the second moment, which makes
-1e-3 act like 3e-2 in the first step; its SGD puts the learning rate into the momentum, and has one
-rate for all variables.
+Keras's optimizers differ. Its Adam adds epsilon before the bias correction of the second moment, so
+that an epsilon of 1e-3 acts like 3e-2 in the first step. Its SGD multiplies the gradient by the
+learning rate before the momentum, and has a single learning rate for all variables.
 """
 
 import inspect
@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 import keras
 from keras import ops
 
-from training.recipe import Recipe
+from training.recipe import Optimizer, Schedule
 from training.schedules import build_schedule
 
 Decayed = Literal["all", "matrices", "kernels"]
@@ -24,12 +24,12 @@ def is_decayed(variable: keras.Variable, rule: Decayed) -> bool:
     """Tell whether weight decay applies to a variable.
 
     Args:
-        variable: of a model.
-        rule: "all"; "matrices", as timm: of two axes or more, but no class token; or "kernels", as
-            Google's code.
+        variable: a trainable variable of a model.
+        rule: "all"; "matrices", as in timm: variables of two or more axes, except the class token;
+            or "kernels", as in Google's code.
 
     Raises:
-        ValueError: if there is no such rule.
+        ValueError: if the rule is unknown.
 
     >>> import keras_mixers
     >>> model = keras_mixers.ConvMixer(8, 1, input_shape=(14, 14, 3), classes=2)
@@ -45,18 +45,18 @@ def is_decayed(variable: keras.Variable, rule: Decayed) -> bool:
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
 class AdamW(keras.optimizers.AdamW):
-    """AdamW with PyTorch's epsilon, and a rule which variables decay.
+    """AdamW with PyTorch's epsilon, and a rule for which variables decay.
 
     Args:
-        learning_rate: number or schedule; multiplies the weight decay too.
-        weight_decay: share of a variable that a step at rate 1 takes away.
-        decayed: as in `is_decayed`.
+        learning_rate: number or schedule; it also multiplies the weight decay.
+        weight_decay: fraction by which a variable shrinks in a step with a learning rate of 1.
+        decayed: rule of `is_decayed`.
         beta_1: decay of the first moment.
         beta_2: decay of the second moment.
-        epsilon: added to the root of the corrected second moment.
-        global_clipnorm: largest norm of all gradients together.
-        use_ema: whether to average the weights.
-        ema_momentum: of that average.
+        epsilon: added to the square root of the bias-corrected second moment.
+        global_clipnorm: maximum global norm of the gradients; None: no clipping.
+        use_ema: whether to keep an exponential moving average of the weights.
+        ema_momentum: momentum of that average.
         name: of the optimizer.
 
     >>> AdamW(0.01, weight_decay=2e-5, epsilon=1e-3).get_config()["decayed"]
@@ -107,38 +107,38 @@ class AdamW(keras.optimizers.AdamW):
         m, v = self._momentums[index], self._velocities[index]
         self.assign_add(m, (gradient - m) * (1 - self.beta_1))
         self.assign_add(v, (gradient * gradient - v) * (1 - self.beta_2))
-        first, second = (
+        correction_1, correction_2 = (
             1 - ops.power(ops.cast(beta, dtype), step) for beta in (self.beta_1, self.beta_2)
         )
-        root = ops.sqrt(v) / ops.sqrt(second) + self.epsilon
-        self.assign_sub(variable, ops.cast(learning_rate, dtype) / first * m / root)
+        denominator = ops.sqrt(v) / ops.sqrt(correction_2) + self.epsilon
+        self.assign_sub(variable, ops.cast(learning_rate, dtype) / correction_1 * m / denominator)
 
     def get_config(self) -> dict:
-        return _config(type(self), {**super().get_config(), "decayed": self.decayed})
+        return _constructor_arguments(type(self), {**super().get_config(), "decayed": self.decayed})
 
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
 class SGD(keras.optimizers.SGD):
-    """SGD as PyTorch and optax compute it, with a learning rate of its own for the head.
+    """SGD as PyTorch and optax compute it, optionally with a separate learning rate for the head.
 
     `m = momentum * m + gradient + weight_decay * variable`, then `variable -= rate * m`.
 
     Args:
         learning_rate: number or schedule.
         momentum: from 0 to 1.
-        weight_decay: added to the gradient, times the variable.
-        decayed: as in `is_decayed`.
-        backbone_rate: number or schedule for all variables but those of the layer `head`; None:
-            the same.
-        global_clipnorm: largest norm of all gradients together.
-        use_ema: whether to average the weights.
-        ema_momentum: of that average.
+        weight_decay: multiplied by the variable and added to the gradient.
+        decayed: rule of `is_decayed`.
+        backbone_rate: number or schedule for all variables except those of the layer `head`; None:
+            `learning_rate`.
+        global_clipnorm: maximum global norm of the gradients; None: no clipping.
+        use_ema: whether to keep an exponential moving average of the weights.
+        ema_momentum: momentum of that average.
         name: of the optimizer.
 
     >>> SGD(0.05, backbone_rate=0.0005).get_config()["momentum"]
     0.9
 
-    Reference: torch.optim.SGD with groups of parameters.
+    Reference: torch.optim.SGD with parameter groups.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class SGD(keras.optimizers.SGD):
             ema_momentum=ema_momentum,
             name=name,
         )
-        self.coupled_decay = weight_decay  # Keras would decouple `weight_decay`.
+        self.coupled_decay = weight_decay  # Keras would apply its own `weight_decay` decoupled.
         self.decayed = decayed
         self.backbone_rate = backbone_rate
 
@@ -196,7 +196,7 @@ class SGD(keras.optimizers.SGD):
             "decayed": self.decayed,
             "backbone_rate": keras.saving.serialize_keras_object(rate) if callable(rate) else rate,
         }
-        return _config(type(self), config)
+        return _constructor_arguments(type(self), config)
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> "SGD":
@@ -206,49 +206,59 @@ class SGD(keras.optimizers.SGD):
         return super().from_config({**config, "backbone_rate": rate}, custom_objects)
 
 
-def _config(cls: type, config: dict) -> dict:
+def _constructor_arguments(cls: type, config: dict) -> dict:
     return {name: config[name] for name in inspect.signature(cls).parameters}
 
 
-def build_optimizer(recipe: Recipe, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Return the optimizer of a recipe, for `model.compile`.
+def build_optimizer(
+    settings: Optimizer,
+    schedule: Schedule,
+    epochs: int,
+    steps_per_epoch: int,
+    ema: float | None = None,
+) -> keras.optimizers.Optimizer:
+    """Return a recipe's optimizer, for `model.compile`.
 
-    The learning rate depends on `optimizer.iterations` alone. A moving average of the weights
-    takes their place at the end of `fit`, and under `keras.callbacks.SwapEMAWeights`.
+    The learning rate depends only on `optimizer.iterations`. If the weights are averaged, the
+    average replaces them at the end of `fit`, and during evaluation with
+    `keras.callbacks.SwapEMAWeights`.
 
     Args:
-        recipe: its `optimizer`, `schedule`, `epochs` and `ema` count.
-        steps_per_epoch: updates of the weights in an epoch.
+        settings: the recipe's optimizer.
+        schedule: the recipe's learning rate.
+        epochs: of the whole run.
+        steps_per_epoch: updates of the weights per epoch.
+        ema: momentum of the moving average of the weights; None: no average.
 
     >>> from training.recipes import find_recipe
-    >>> build_optimizer(find_recipe("convmixer_digits"), steps_per_epoch=22).global_clipnorm
+    >>> recipe = find_recipe("convmixer_digits")
+    >>> build_optimizer(recipe.optimizer, recipe.schedule, 20, steps_per_epoch=22).global_clipnorm
     1.0
     """
-    settings = recipe.optimizer
-    schedule = build_schedule(recipe.schedule, recipe.epochs, steps_per_epoch)
-    use_ema, ema = recipe.ema is not None, recipe.ema or 0.0
+    learning_rate = build_schedule(schedule, epochs, steps_per_epoch)
+    use_ema, ema_momentum = ema is not None, ema or 0.0
     if settings.kind == "adamw":
         return AdamW(
-            schedule,
+            learning_rate,
             settings.weight_decay,
             settings.decayed,
             epsilon=settings.epsilon,
             global_clipnorm=settings.clip_norm,
             use_ema=use_ema,
-            ema_momentum=ema,
+            ema_momentum=ema_momentum,
         )
-    backbone = None
+    backbone_rate = None
     if settings.backbone_scale != 1:
-        # The peak alone: where a cosine ends is the same for all groups of PyTorch's scheduler.
-        slower = replace(recipe.schedule, peak=recipe.schedule.peak * settings.backbone_scale)
-        backbone = build_schedule(slower, recipe.epochs, steps_per_epoch)
+        # Only the peak is scaled: PyTorch's cosine ends at the same rate for all parameter groups.
+        slower = replace(schedule, peak=schedule.peak * settings.backbone_scale)
+        backbone_rate = build_schedule(slower, epochs, steps_per_epoch)
     return SGD(
-        schedule,
+        learning_rate,
         settings.momentum,
         settings.weight_decay,
         settings.decayed,
-        backbone,
+        backbone_rate,
         global_clipnorm=settings.clip_norm,
         use_ema=use_ema,
-        ema_momentum=ema,
+        ema_momentum=ema_momentum,
     )

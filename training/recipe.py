@@ -1,4 +1,4 @@
-"""What a training run is, as data. Needs neither Keras nor TensorFlow."""
+"""Everything that defines a training run, as data. Needs neither Keras nor TensorFlow."""
 
 import json
 from collections.abc import Mapping
@@ -10,22 +10,22 @@ from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.catalogue.variant import Argument
 from training.augment.settings import Augmentation
 from training.errors import RecipeError
-from training.typed_fields import check_fields, from_dict, offer, to_dict
+from training.typed_fields import check_fields, from_dict, suggest, to_dict
 
 FAMILIES = ("ConvMixer", "MLPMixer", "T2TViT")
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Which network is trained.
+    """The network to train.
 
     Attributes:
         name: one of `keras_mixers.list_models()`, or a family: "ConvMixer", "MLPMixer", "T2TViT".
-        arguments: of the family's function; they go before those of the variant.
+        arguments: for the family's function; they override the variant's.
         input_shape: (height, width, channels) of the images.
-        drop_path_rate: of the last block; ConvMixer has none.
+        drop_path_rate: of the last block; ConvMixer has no drop path.
         preprocessing: normalisation, and resize and crop at evaluation; None: the variant's.
-        frozen: layers that are not trained.
+        frozen: names of layers that are not trained.
     """
 
     name: str
@@ -39,27 +39,29 @@ class ModelSpec:
         check_fields(self)
         names = (*list_models(), *FAMILIES)
         if self.name not in names:
-            known = offer(self.name, names, "see keras_mixers.list_models().")
+            known = suggest(self.name, names, "see keras_mixers.list_models().")
             raise RecipeError(f"There is no model {self.name!r}; {known}")
         for side in self.input_shape:
-            _at_least("ModelSpec.input_shape's sizes", side, 1)
-        _share("ModelSpec.drop_path_rate", self.drop_path_rate)
+            _check_at_least("ModelSpec.input_shape's sizes", side, 1)
+        _check_fraction("ModelSpec.drop_path_rate", self.drop_path_rate)
 
 
 @dataclass(frozen=True)
 class Optimizer:
-    """How gradients become updates.
+    """How gradients update the weights.
 
     Attributes:
         kind: "adamw", or "sgd" with momentum.
-        weight_decay: times the learning rate; AdamW's is decoupled, SGD's a part of the gradient.
-        decayed: variables that decay: "all"; "matrices", as timm: of two axes or more, but no class
-            token; or "kernels", as Google's code.
-        clip_norm: largest norm of all gradients together; None: not clipped.
-        epsilon: of AdamW, added to the root of the corrected second moment, as PyTorch does.
-        momentum: of SGD.
-        backbone_scale: peak rate of all but the layer `head`, as a share of the schedule's; SGD
-            only.
+        weight_decay: multiplied by the learning rate. AdamW's is decoupled; SGD's is added to the
+            gradient.
+        decayed: variables that decay: "all"; "matrices", as in timm: those of two or more axes,
+            except the class token; or "kernels", as in Google's code.
+        clip_norm: maximum global norm of the gradients; None: no clipping.
+        epsilon: for AdamW, added to the square root of the bias-corrected second moment, as in
+            PyTorch.
+        momentum: for SGD.
+        backbone_scale: peak learning rate of all layers but `head`, as a fraction of the
+            schedule's; SGD only.
     """
 
     kind: Literal["adamw", "sgd"]
@@ -72,41 +74,41 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        _at_least("Optimizer.weight_decay", self.weight_decay, 0)
-        _share("Optimizer.momentum", self.momentum)
+        _check_at_least("Optimizer.weight_decay", self.weight_decay, 0)
+        _check_fraction("Optimizer.momentum", self.momentum)
         for name in ("clip_norm", "epsilon", "backbone_scale"):
-            _positive(f"Optimizer.{name}", getattr(self, name))
+            _check_positive(f"Optimizer.{name}", getattr(self, name))
         if self.kind == "adamw" and self.backbone_scale != 1:
             raise RecipeError("Optimizer.backbone_scale needs kind='sgd'; received 'adamw'.")
 
 
 @dataclass(frozen=True)
 class OneCycle:
-    """Each step: up to `peak` in 2/5 of the epochs, down to peak/20 at 4/5, then to 0."""
+    """Per step: up to `peak` at 2/5 of the epochs, down to peak / 20 at 4/5, then to 0."""
 
     peak: float
 
     def __post_init__(self) -> None:
         check_fields(self)
-        _positive("OneCycle.peak", self.peak)
+        _check_positive("OneCycle.peak", self.peak)
 
 
 @dataclass(frozen=True)
 class WarmupCosine:
-    """Each step: up from 0 for a share of the run, then along half a cosine to 0."""
+    """Per step: up from 0 for a fraction of the run, then along half a cosine to 0."""
 
     peak: float
     warmup_share: float = 0.0
 
     def __post_init__(self) -> None:
         check_fields(self)
-        _positive("WarmupCosine.peak", self.peak)
-        _share("WarmupCosine.warmup_share", self.warmup_share)
+        _check_positive("WarmupCosine.peak", self.peak)
+        _check_fraction("WarmupCosine.warmup_share", self.warmup_share)
 
 
 @dataclass(frozen=True)
 class WarmupLinear:
-    """Each step: up from 0 for some steps, then straight to `end`."""
+    """Per step: up from 0 for `warmup_steps`, then linearly to `end`."""
 
     peak: float
     warmup_steps: int = 0
@@ -114,17 +116,17 @@ class WarmupLinear:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        _positive("WarmupLinear.peak", self.peak)
-        _at_least("WarmupLinear.warmup_steps", self.warmup_steps, 0)
-        _at_least("WarmupLinear.end", self.end, 0)
+        _check_positive("WarmupLinear.peak", self.peak)
+        _check_at_least("WarmupLinear.warmup_steps", self.warmup_steps, 0)
+        _check_at_least("WarmupLinear.end", self.end, 0)
 
 
 @dataclass(frozen=True)
 class EpochCosine:
-    """Each epoch: half a cosine from `peak` to `minimum`, as timm.
+    """Per epoch: half a cosine from `peak` to `minimum`, as in timm.
 
-    It starts at epoch 0; the warm-up, which rises from `warmup_start`, replaces its beginning. The
-    last `cooldown_epochs` of the run stay at `minimum`.
+    The cosine starts at epoch 0. Its beginning is replaced by a warm-up that rises from
+    `warmup_start`. The last `cooldown_epochs` of the run stay at `minimum`.
     """
 
     peak: float
@@ -135,9 +137,9 @@ class EpochCosine:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        _positive("EpochCosine.peak", self.peak)
+        _check_positive("EpochCosine.peak", self.peak)
         for name in ("minimum", "warmup_epochs", "warmup_start", "cooldown_epochs"):
-            _at_least(f"EpochCosine.{name}", getattr(self, name), 0)
+            _check_at_least(f"EpochCosine.{name}", getattr(self, name), 0)
 
 
 Schedule = OneCycle | WarmupCosine | WarmupLinear | EpochCosine
@@ -145,7 +147,12 @@ Schedule = OneCycle | WarmupCosine | WarmupLinear | EpochCosine
 
 @dataclass(frozen=True)
 class Published:
-    """What others reached with these settings: top-1 in percent, None if unknown, and where."""
+    """The published result of a recipe's settings.
+
+    Attributes:
+        top1: accuracy in percent; None: unknown.
+        source: where it was published.
+    """
 
     top1: float | None
     source: str
@@ -156,30 +163,30 @@ class Published:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A training run; `dataclasses.replace(recipe, epochs=10)` is another one.
+    """A training run; `dataclasses.replace(recipe, epochs=10)` makes a variation of it.
 
     Attributes:
         name: what `keras-mixers train` calls it.
-        model: which network.
+        model: the network.
         data: "digits", or an address such as "tfds:imagenet2012" or "folder:/my/images".
-        epochs: passes over the training images, a cool-down included.
-        batch_size: images for one update of the weights, on all devices together.
-        optimizer: how gradients become updates.
+        epochs: passes over the training images, any cool-down included.
+        batch_size: images per update of the weights, over all devices together.
+        optimizer: how gradients update the weights.
         schedule: the learning rate of each step.
-        augmentation: of training images.
-        loss: "softmax" for one class an image, "sigmoid" for one decision a class.
-        label_smoothing: of the softmax loss, from 0 to below 1.
+        augmentation: of the training images.
+        loss: "softmax" for one class per image, "sigmoid" for one decision per class.
+        label_smoothing: for the softmax loss, from 0 to below 1.
         ema: momentum of the moving average of the weights, which is evaluated and saved; None: no
             average.
         head_bias: initial bias of the classifier; None: the network's own.
-        precision: of the computation; weights are float32.
-        accumulate: parts that a batch is computed in, to save memory.
-        mix_slices: images of a batch are mixed and erased in so many slices, each with its own
-            draws, as the authors' GPUs did; several workers must be able to share them out.
-        remat: whether blocks are computed again in the backward pass, to save memory.
-        seed: of weights, order and augmentation.
-        weights: name or file of weights to start from; None: initial ones.
-        published: what others reached.
+        precision: of the computation; weights are always float32.
+        accumulate: parts that each batch is computed in, one after the other, to save memory.
+        mix_slices: slices of a batch that are mixed and erased independently of each other, as the
+            authors' GPUs did; a multiple of the number of workers.
+        remat: whether the backward pass computes the blocks again, to save memory.
+        seed: for the initial weights, the order of the images and their augmentation.
+        weights: name or file of weights to start from; None: random ones.
+        published: the published result of these settings.
     """
 
     name: str
@@ -205,10 +212,10 @@ class Recipe:
     def __post_init__(self) -> None:
         check_fields(self)
         for name in ("epochs", "batch_size", "accumulate", "mix_slices"):
-            _at_least(f"Recipe.{name}", getattr(self, name), 1)
-        _at_least("Recipe.seed", self.seed, 0)
+            _check_at_least(f"Recipe.{name}", getattr(self, name), 1)
+        _check_at_least("Recipe.seed", self.seed, 0)
         for name in ("label_smoothing", "ema"):
-            _share(f"Recipe.{name}", getattr(self, name))
+            _check_fraction(f"Recipe.{name}", getattr(self, name))
         if self.loss == "sigmoid" and self.label_smoothing:
             raise RecipeError("Recipe.label_smoothing needs loss='softmax'; received 'sigmoid'.")
         for name in ("accumulate", "mix_slices"):
@@ -219,7 +226,7 @@ class Recipe:
                 )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what JSON can hold of the recipe; `from_dict` turns it back."""
+        """Return the recipe as JSON-serialisable values, for `from_dict` to read."""
         return to_dict(self)
 
     def to_json(self) -> str:
@@ -228,28 +235,28 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, content: object) -> "Recipe":
-        """Build a recipe from `to_dict`'s result, or raise RecipeError where it is none."""
+        """Build a recipe from the output of `to_dict`; raise RecipeError if it is invalid."""
         return from_dict(cls, content)
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":
-        """Build a recipe from `to_json`'s text, or raise RecipeError where it is none."""
+        """Build a recipe from the output of `to_json`; raise RecipeError if it is invalid."""
         try:
             return cls.from_dict(json.loads(text))
         except json.JSONDecodeError as error:
-            raise RecipeError(f"The recipe is no JSON: {error}.") from None
+            raise RecipeError(f"The recipe isn't valid JSON: {error}.") from None
 
 
-def _at_least(name: str, value: float, least: float) -> None:
+def _check_at_least(name: str, value: float, least: float) -> None:
     if value < least:
         raise RecipeError(f"{name} must be at least {least}; received {value!r}.")
 
 
-def _positive(name: str, value: float | None) -> None:
+def _check_positive(name: str, value: float | None) -> None:
     if value is not None and value <= 0:
         raise RecipeError(f"{name} must be above 0; received {value!r}.")
 
 
-def _share(name: str, value: float | None) -> None:
+def _check_fraction(name: str, value: float | None) -> None:
     if value is not None and not 0 <= value < 1:
-        raise RecipeError(f"{name} must be from 0 to below 1; received {value!r}.")
+        raise RecipeError(f"{name} must be at least 0 and below 1; received {value!r}.")

@@ -1,7 +1,7 @@
-"""Learning rates as functions of the step alone, so that a resumed run goes on where it was.
+"""Learning rates as functions of the step alone, so that a resumed run continues exactly.
 
-Each takes one step or an array of them. Step 0 is the first update of the weights, and a step is
-exact in float32 up to 2**24.
+Each schedule takes a single step or an array of steps. Step 0 is the first update of the weights.
+Steps are exact in float32 up to 2**24.
 """
 
 import math
@@ -16,14 +16,14 @@ from training.recipe import EpochCosine, OneCycle, Schedule, WarmupLinear
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
 class PiecewiseLinear(keras.optimizers.schedules.LearningRateSchedule):
-    """Straight lines between given rates at given steps; constant before and after them.
+    """Linear interpolation between rates at given steps, and constant outside of them.
 
     Args:
-        steps: ascending; where two are equal, the later rate holds from there on.
-        rates: at those steps.
+        steps: in ascending order. Where two are equal, the second one's rate applies afterwards.
+        rates: one for each of the steps.
 
     Raises:
-        ValueError: if the steps descend, or there are not as many rates.
+        ValueError: if the steps are not ascending, or the number of rates differs from theirs.
 
     >>> keras.ops.convert_to_numpy(PiecewiseLinear([0, 10, 20], [0.0, 1.0, 0.0])(5)).item()
     0.5
@@ -34,7 +34,7 @@ class PiecewiseLinear(keras.optimizers.schedules.LearningRateSchedule):
         self.rates = [float(rate) for rate in rates]
         if len(self.steps) != len(self.rates) or not self.rates or sorted(steps) != list(steps):
             raise ValueError(
-                "PiecewiseLinear takes ascending steps and as many rates; received "
+                "PiecewiseLinear takes ascending steps and one rate for each; received "
                 f"{list(steps)} and {list(rates)}."
             )
 
@@ -45,7 +45,7 @@ class PiecewiseLinear(keras.optimizers.schedules.LearningRateSchedule):
             start, end = self.steps[i - 1], self.steps[i]
             line = ops.full_like(step, self.rates[i])
             if end > start:
-                # Weights that are quotients of whole numbers: no digit cancels near a rate of 0.
+                # Both weights are quotients of integers, so that nothing cancels near a rate of 0.
                 inside = ops.clip(step, start, end)
                 line = self.rates[i - 1] * ((end - inside) / (end - start))
                 line = line + self.rates[i] * ((inside - start) / (end - start))
@@ -58,14 +58,14 @@ class PiecewiseLinear(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
 class PerEpoch(keras.optimizers.schedules.LearningRateSchedule):
-    """One rate for each epoch; the last one holds for all later ones.
+    """One rate per epoch; the last one also applies to all later epochs.
 
     Args:
-        rates: of epoch 0, 1, ...
-        steps_per_epoch: updates of the weights in an epoch.
+        rates: for epochs 0, 1, ...
+        steps_per_epoch: updates of the weights per epoch.
 
     Raises:
-        ValueError: if there is no rate, or no step in an epoch.
+        ValueError: if there are no rates, or an epoch has no steps.
 
     >>> keras.ops.convert_to_numpy(PerEpoch([1.0, 0.5], steps_per_epoch=10)(10)).item()
     0.5
@@ -76,7 +76,7 @@ class PerEpoch(keras.optimizers.schedules.LearningRateSchedule):
         self.steps_per_epoch = int(steps_per_epoch)
         if not self.rates or self.steps_per_epoch < 1:
             raise ValueError(
-                "PerEpoch needs a rate and at least one step in an epoch; received "
+                "PerEpoch needs at least one rate and at least one step per epoch; received "
                 f"{len(self.rates)} rates and {steps_per_epoch} steps."
             )
 
@@ -92,12 +92,12 @@ class PerEpoch(keras.optimizers.schedules.LearningRateSchedule):
 def build_schedule(
     settings: Schedule, epochs: int, steps_per_epoch: int
 ) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Return the learning rate of each step of a run, as a Keras schedule.
+    """Return a recipe's schedule as a Keras schedule.
 
     Args:
-        settings: a recipe's schedule.
+        settings: the recipe's schedule.
         epochs: of the whole run.
-        steps_per_epoch: updates of the weights in an epoch.
+        steps_per_epoch: updates of the weights per epoch.
 
     >>> schedule = build_schedule(OneCycle(peak=0.01), epochs=5, steps_per_epoch=10)
     >>> round(float(schedule(19)), 6)
@@ -120,7 +120,7 @@ def build_schedule(
 
 
 def _one_cycle(settings: OneCycle, epochs: int, steps_per_epoch: int) -> PiecewiseLinear:
-    # The authors set the rate of an iteration to that of its end, one step on from its start.
+    # The authors give each iteration the rate of its end, one step after its start.
     turns = (0, epochs * 2 // 5, epochs * 4 // 5, epochs)
     steps = [turn * steps_per_epoch - 1 for turn in turns]
     return PiecewiseLinear(steps, [0, settings.peak, settings.peak / 20, 0])
@@ -134,7 +134,7 @@ def _epoch_rates(settings: EpochCosine, epochs: int) -> list[float]:
             rise = (settings.peak - settings.warmup_start) / settings.warmup_epochs
             rates.append(settings.warmup_start + epoch * rise)
         elif epoch < cosine_epochs:
-            # The cosine began at epoch 0, so it is already below its peak here.
+            # The cosine starts at epoch 0, so that it is below its peak when the warm-up ends.
             share = (1 + math.cos(math.pi * epoch / cosine_epochs)) / 2
             rates.append(settings.minimum + (settings.peak - settings.minimum) * share)
         else:

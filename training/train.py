@@ -1,21 +1,17 @@
-"""A run, from a recipe to a trained network: everything put together around `model.fit`."""
+"""A run, from a recipe to a trained network: opened, trained, evaluated, and written."""
 
 import time
 from contextlib import nullcontext
 from pathlib import Path
 
 import keras
-import tensorflow as tf
-from rich.console import Console
 
 from keras_mixers.models.heads import with_probabilities
 from keras_mixers.models.precision import in_float32
 from keras_mixers.run_files import RESULT_FILE
-from training.data import Data
 from training.devices import ONE_DEVICE, Devices
 from training.distributed.cluster import cluster_of
 from training.errors import RunFolderError
-from training.loop.batches import training_batches, validation_batches
 from training.loop.trainer import Trainer
 from training.losses import build_loss
 from training.recipe import Recipe
@@ -26,9 +22,9 @@ from training.run.folder import (
     SAMPLES_FILE,
     RunFolder,
     check_folder,
-    run_folder,
+    open_run_folder,
 )
-from training.run.messages import one_line_errors, say_result, say_start
+from training.run.messages import explain_failures, print_result, print_start
 from training.run.pictures import save_curves, save_samples
 from training.run.result import Result
 from training.run.setup import Run, open_run
@@ -41,113 +37,134 @@ def train(
     quiet: bool = False,
     devices: Devices = ONE_DEVICE,
 ) -> Result:
-    """Train a recipe's network on its data, and measure it on those that were held out.
+    """Train a recipe's network on its data, and evaluate it on the validation images.
 
-    The same recipe, seed included, gives the same weights on the same machine; the "keras_cv"
-    augmentation does not where its layers draw, nor do GPUs, unless
+    The same recipe, seed included, gives the same weights on the same machine. There are two
+    exceptions: the augmentation "keras_cv", if its layers draw random numbers, and GPUs, unless
     `tf.config.experimental.enable_op_determinism` was called.
 
     Args:
-        recipe: what to do; `training.recipes.find_recipe` knows some.
-        run: folder to write into, made if need be: the recipe, what it ran with, a log and curves
-            of the epochs, a sheet of augmented images, a checkpoint, and `model.keras`,
-            `labels.txt`, `preprocessing.json` and `result.json`; None: nothing is written. A run of
-            the same recipe that did not finish goes on where its checkpoint was made: after the
-            last epoch, ten minutes, or SIGTERM. Its weights are then those of a run that never
-            stopped, to the bit, but for the "keras_cv" augmentation's draws.
-        data_dir: of tensorflow-datasets; None: its usual one.
-        quiet: print nothing but a line for each epoch.
-        devices: which share each batch. The weights are those of one device, but for rounding, and
-            for noise that the network draws, which differs between replicas. Several workers all
-            call this; the first one alone reads and writes the run's folder, and prints.
+        recipe: what to train; `training.recipes.find_recipe` returns the published ones.
+        run: folder to write into, created if needed; None: nothing is written. It receives the
+            recipe, `labels.txt`, `preprocessing.json`, the environment, a sheet of augmented
+            images, a log and curves of the epochs, a checkpoint, and finally `model.keras` and
+            `result.json`. An unfinished run of the same recipe is resumed from its checkpoint,
+            which is written after each epoch, every ten minutes, and on SIGTERM. The weights are
+            then exactly those of a run that was never stopped, except for the random numbers of
+            the augmentation "keras_cv".
+        data_dir: folder of tensorflow-datasets; None: its default.
+        quiet: print only a line for each epoch.
+        devices: devices that share each batch. The weights are those of one device except for
+            rounding, and for the noise that the network draws, which differs between replicas.
+            Every worker of several calls this function; only the first one prints, and reads and
+            writes the run's folder.
 
     Raises:
         RunFolderError: if the folder can't be used.
-        RecipeError: if the recipe does not fit network, data or devices, or workers do not come.
-        DataError: if the data can't be had.
-        TrainingError: if the loss becomes NaN, or the memory does not suffice.
+        RecipeError: if the recipe doesn't fit the network, the data or the devices, or a worker
+            doesn't start in time.
+        DataError: if the data can't be opened.
+        TrainingError: if the loss is NaN or infinite, or memory runs out.
 
-    Example: `train(find_recipe("convmixer_digits"), "runs/digits").top1` is what
-    `keras-mixers train convmixer_digits --run runs/digits` reaches.
+    Example: `train(find_recipe("convmixer_digits"), "runs/digits").top1` is the accuracy that
+    `keras-mixers train convmixer_digits --run runs/digits` prints.
     """
+    start = time.perf_counter()
     cluster = cluster_of(devices)
     if not cluster.is_first:
         run, quiet = None, True
     if run is not None:
-        check_folder(run, recipe)  # Data may take hours to come.
-    start = time.perf_counter()
-    this = open_run(recipe, data_dir, devices, cluster, Console(highlight=False, quiet=quiet))
-    lines = Console(highlight=False, quiet=not cluster.is_first)
-    if not quiet:  # It takes a trace.
-        say_start(this.console, recipe, this.data, this.model)
-    with run_folder(run, recipe) if run is not None else nullcontext() as folder:
-        done = _start(this, folder, lines) if folder is not None else 0
-        if cluster.size > 1:
-            with one_line_errors([], lines, cluster):
-                done = this.take_from_first(done)
-        logs, timing = fit_run(this, folder, lines, done)
-        trained = in_float32(this.network)
-        if recipe.precision != "float32" or not logs:
-            logs = _measure(recipe, trained, validation_batches(recipe, this.data))
-        result = Result(
-            recipe=recipe.name,
-            model=this.network.name,
-            dataset=this.data.address,
-            validation_images=this.data.validation.size,
-            top1=_share(logs["val_top1"], this.data),
-            top5=_share(logs["val_top5"], this.data) if this.data.num_classes > 5 else None,
-            loss=logs["val_loss"],
-            images_per_second=timing.images_per_second,
-            seconds=time.perf_counter() - start,
-            epochs=recipe.epochs,
-            steps=recipe.epochs * this.steps,
-            parameters=this.network.count_params(),
-            skipped=len(this.data.skipped),
-            seed=recipe.seed,
-            network=with_probabilities(trained, recipe.loss),
-        )
+        check_folder(run, recipe)  # Early, since preparing the data may take hours.
+    opened = open_run(recipe, devices, cluster, data_dir, quiet)
+    if not quiet:
+        print_start(opened)
+    with open_run_folder(run, recipe) if run is not None else nullcontext() as folder:
+        done = _start_or_resume(opened, folder)
+        logs, images_per_second = fit_run(opened, folder, done)
+        network = in_float32(opened.network)
+        if recipe.precision != "float32" or not logs:  # Not evaluated in the saved precision yet.
+            logs = _evaluate(opened, network)
+        seconds = time.perf_counter() - start
+        result = _result(opened, network, logs, images_per_second, seconds)
         if folder is not None:
-            _finish(folder, result)
-    say_result(this.console, result, folder)
+            _write_result(folder, result)
+    if not quiet:
+        print_result(opened, result, folder)
     return result
 
 
-def _start(run: Run, folder: RunFolder, lines: Console) -> int:
-    """Write what is known before the first step, and return how many steps are done already."""
-    done = folder.restore(run.state)
-    if done > run.recipe.epochs * run.steps:
-        raise RunFolderError(
-            f"{str(folder.path)!r} has done {done // run.steps} epochs; received "
-            f"{run.recipe.epochs}."
-        )
-    if done:
-        epochs, rest = divmod(done, run.steps)
-        lines.print(f"Goes on after epoch {epochs}, step {rest} of {run.steps} in the next.")
-    replicas = run.strategy.num_replicas_in_sync
-    folder.write_start(run.recipe, run.data.class_names, run.devices, replicas)
-    folder.trim_log(done // run.steps)
-    # People look before they train.
-    samples = training_batches(run.recipe, run.data)
-    save_samples(samples, run.data.class_names, folder.path / SAMPLES_FILE, overwrite=True)
+def _start_or_resume(run: Run, folder: RunFolder | None) -> int:
+    """Write what is known before the first step, and return the number of steps already done."""
+    done = 0
+    if folder is not None:
+        done = folder.restore(run.state)
+        _check_epochs(run, folder, done)
+        if done:
+            epochs, step = divmod(done, run.steps)
+            run.console.print(
+                f"Resuming after epoch {epochs} and {step} of {run.steps} steps of the next."
+            )
+        replicas = run.strategy.num_replicas_in_sync
+        folder.write_start(run.recipe, run.data.class_names, run.devices, replicas)
+        folder.trim_log(done // run.steps)
+        # Written now, so that people can look at them before they wait for the training.
+        samples, path = run.training_batches(), folder.path / SAMPLES_FILE
+        save_samples(samples, run.data.class_names, path, overwrite=True)
+    if run.cluster.size > 1:
+        with explain_failures(run.console, run.cluster):
+            done = run.broadcast_state(done)
     return done
 
 
-def _measure(recipe: Recipe, network: keras.Model, validation: tf.data.Dataset) -> dict[str, float]:
-    """Measure a network in the precision that it is saved in."""
-    model = Trainer(network)
-    model.compile(loss=build_loss(recipe.loss, recipe.label_smoothing))
-    measured = model.evaluate(validation, return_dict=True, verbose=0)
+def _check_epochs(run: Run, folder: RunFolder, done: int) -> None:
+    if done > run.total_steps:
+        raise RunFolderError(
+            f"{str(folder.path)!r} holds a run that has done {done // run.steps} epochs; "
+            f"Recipe.epochs must be at least as many; received {run.recipe.epochs}."
+        )
+
+
+def _evaluate(run: Run, network: keras.Model) -> dict[str, float]:
+    """Evaluate a network on the validation images, with the names that `fit` gives the results."""
+    trainer = Trainer(network)
+    trainer.compile(loss=build_loss(run.recipe.loss, run.recipe.label_smoothing))
+    measured = trainer.evaluate(run.validation_batches(), return_dict=True, verbose=0)
     return {f"val_{name}": value for name, value in measured.items()}
 
 
-def _share(measured: float, data: Data) -> float:
-    """Return the share of a whole number of images that a float32 stands for."""
-    images = data.validation.size
-    return round(measured * images) / images
+def _result(
+    run: Run,
+    network: keras.Model,
+    logs: dict[str, float],
+    images_per_second: float | None,
+    seconds: float,
+) -> Result:
+    images = run.data.validation.size
+
+    def accuracy(name: str) -> float:
+        return round(logs[name] * images) / images  # Exact, not rounded to float32.
+
+    return Result(
+        recipe=run.recipe.name,
+        model=run.network.name,
+        dataset=run.data.address,
+        validation_images=images,
+        top1=accuracy("val_top1"),
+        top5=accuracy("val_top5") if run.data.num_classes > 5 else None,
+        loss=logs["val_loss"],
+        images_per_second=images_per_second,
+        seconds=seconds,
+        epochs=run.recipe.epochs,
+        steps=run.total_steps,
+        parameters=run.network.count_params(),
+        skipped=len(run.data.skipped),
+        seed=run.recipe.seed,
+        network=with_probabilities(network, run.recipe.loss),
+    )
 
 
-def _finish(folder: RunFolder, result: Result) -> None:
-    """Write what came out; what says so comes last."""
+def _write_result(folder: RunFolder, result: Result) -> None:
+    """Write curves and network, and last the result, which marks the run as finished."""
     save_curves(folder.path / LOG_FILE, folder.path / CURVES_FILE, overwrite=True)
     folder.write_model(result.network)
     folder.write_json(RESULT_FILE, result.to_dict())

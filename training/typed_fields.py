@@ -1,4 +1,4 @@
-"""Frozen dataclasses that check the types of their fields, and turn to and from JSON."""
+"""Frozen dataclasses that check the types of their fields and convert to and from JSON."""
 
 import dataclasses
 import difflib
@@ -12,65 +12,67 @@ from training.errors import RecipeError
 
 T = TypeVar("T")
 
-_NAMES = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}
+_TYPE_NAMES = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
 
 
-def offer(name: str, options: Iterable[str], otherwise: str) -> str:
-    """Return what to say of a name that is unknown: the nearest ones, or else `otherwise`.
+def suggest(name: str, options: Iterable[str], otherwise: str) -> str:
+    """Return a hint for an unknown name: the closest options, or `otherwise` if none is close.
 
-    >>> offer("epoch", ["epochs", "name"], "there are two")
+    >>> suggest("epoch", ["epochs", "name"], "there are two")
     'did you mean epochs?'
     """
     near = difflib.get_close_matches(str(name), list(options), n=3)
     return f"did you mean {' or '.join(near)}?" if near else otherwise
 
 
-def hints(cls: type) -> Mapping[str, Any]:
-    """Return the types of a dataclass's fields, by name."""
+def field_types(cls: type) -> Mapping[str, Any]:
+    """Return the declared type of each field of a dataclass, by name."""
     return typing.get_type_hints(cls)
 
 
 def check_fields(instance: Any) -> None:
-    """Raise RecipeError if a field holds a value of another type than it declares.
+    """Raise RecipeError if a field's value doesn't have the declared type.
 
-    An integer is a number too; true and false are neither.
+    An integer is accepted where a float is declared; a bool is accepted for neither.
     """
     cls = type(instance)
     for field in dataclasses.fields(cls):
-        value, hint = getattr(instance, field.name), hints(cls)[field.name]
-        if not _fits(value, hint):
+        value, declared = getattr(instance, field.name), field_types(cls)[field.name]
+        if not _has_type(value, declared):
             raise RecipeError(
-                f"{cls.__name__}.{field.name} must be {_describe(hint)}; received {value!r}."
+                f"{cls.__name__}.{field.name} must be {_describe(declared)}; received {value!r}."
             )
 
 
 def to_dict(instance: Any) -> dict[str, Any]:
-    """Return a dataclass as what JSON can hold; `from_dict` turns it back.
+    """Return a dataclass as JSON-serialisable values, for `from_dict` to read.
 
-    A field that may hold one of several dataclasses says which under "kind".
+    Where a field may hold one of several dataclasses, "kind" says which one it is.
     """
     content = {}
     for field in dataclasses.fields(instance):
         value = getattr(instance, field.name)
-        content[field.name] = _plain(value)
-        if len(_dataclasses(hints(type(instance))[field.name])) > 1:
+        content[field.name] = _to_json(value)
+        if len(_dataclasses(field_types(type(instance))[field.name])) > 1:
             content[field.name] = {"kind": type(value).__name__, **content[field.name]}
     return content
 
 
 def from_dict(cls: type[T], content: object) -> T:
-    """Build a dataclass from what `to_dict` made of one.
+    """Build a dataclass from the output of `to_dict`.
 
     Raises:
-        RecipeError: if a field is unknown (the message offers a near name), missing, or of
-            another type.
+        RecipeError: if a field is missing, unknown (the message suggests similar names), or of
+            the wrong type.
     """
     if not isinstance(content, Mapping):
-        raise RecipeError(f"{cls.__name__} must be a table of its fields; received {content!r}.")
+        raise RecipeError(
+            f"{cls.__name__} must be a JSON object of its fields; received {content!r}."
+        )
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for name in content:
         if name not in fields:
-            known = offer(name, fields, f"it has {', '.join(fields)}.")
+            known = suggest(name, fields, f"it has {', '.join(fields)}.")
             raise RecipeError(f"{cls.__name__} has no field {name!r}; {known}")
     for name, field in fields.items():
         optional = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
@@ -79,22 +81,22 @@ def from_dict(cls: type[T], content: object) -> T:
     where = f"{cls.__name__}.{{}}"
     return cls(
         **{
-            name: _rich(value, hints(cls)[name], where.format(name))
+            name: _from_json(value, field_types(cls)[name], where.format(name))
             for name, value in content.items()
         }
     )
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return to_dict(value)
     if isinstance(value, tuple):
-        return [_plain(part) for part in value]
+        return [_to_json(part) for part in value]
     return dict(value) if isinstance(value, Mapping) else value
 
 
-def _rich(value: Any, hint: Any, where: str) -> Any:
-    """Undo `_plain`; what fits no type stays as it is, for `check_fields` to refuse."""
+def _from_json(value: Any, hint: Any, where: str) -> Any:
+    """Undo `_to_json`; values of the wrong type stay as they are, for `check_fields` to report."""
     choices = _dataclasses(hint)
     if isinstance(value, Mapping) and len(choices) == 1:
         return from_dict(choices[0], value)
@@ -102,14 +104,14 @@ def _rich(value: Any, hint: Any, where: str) -> Any:
         kinds = {choice.__name__: choice for choice in choices}
         kind = value.get("kind")
         if kind not in kinds:
-            known = offer(str(kind), kinds, f"expected {', '.join(kinds)}.")
+            known = suggest(str(kind), kinds, f"expected {', '.join(kinds)}.")
             raise RecipeError(f"{where} has no kind {kind!r}; {known}")
         return from_dict(kinds[kind], {k: v for k, v in value.items() if k != "kind"})
     if isinstance(value, list):
         for option in _options(hint):
             if typing.get_origin(option) is tuple:
                 inner = typing.get_args(option)[0]
-                return tuple(_rich(part, inner, where) for part in value)
+                return tuple(_from_json(part, inner, where) for part in value)
     return value
 
 
@@ -129,20 +131,20 @@ def _dataclasses(hint: Any) -> tuple[type, ...]:
     )
 
 
-def _fits(value: Any, hint: Any) -> bool:
+def _has_type(value: Any, hint: Any) -> bool:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if _is_union(hint):
-        return any(_fits(value, option) for option in arguments)
+        return any(_has_type(value, option) for option in arguments)
     if origin is Literal:
         return value in arguments and not isinstance(value, bool)
     if origin is tuple:
         if not isinstance(value, tuple):
             return False
         wanted = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
-        return len(value) == len(wanted) and all(map(_fits, value, wanted))
+        return len(value) == len(wanted) and all(map(_has_type, value, wanted))
     if origin is not None and issubclass(origin, Mapping):
         return isinstance(value, Mapping) and all(
-            _fits(key, arguments[0]) and _fits(item, arguments[1]) for key, item in value.items()
+            all(map(_has_type, item, arguments)) for item in value.items()
         )
     if hint is float:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -160,8 +162,8 @@ def _describe(hint: Any) -> str:
     if typing.get_origin(hint) is tuple:
         inner = [part for part in typing.get_args(hint) if part is not Ellipsis]
         if len(inner) < len(typing.get_args(hint)):
-            return f"a list ({_describe(inner[0])} each)"
-        return f"a list of {len(inner)} ({_describe(inner[0])} each)"
+            return f"a list (each {_describe(inner[0])})"
+        return f"a list of {len(inner)} (each {_describe(inner[0])})"
     if hint is type(None):
         return "none"
-    return _NAMES.get(hint, getattr(hint, "__name__", str(hint)))
+    return _TYPE_NAMES.get(hint, getattr(hint, "__name__", str(hint)))

@@ -20,7 +20,7 @@ from benchmarks.distributed.replicas import furthest, logical_cpus, two_workers
 from benchmarks.distributed.sides import STEPS, Setting, compiled, difference, fit
 from training.devices import Devices
 from training.distributed.cluster import read_cluster
-from training.distributed.strategy import shared
+from training.distributed.strategy import prepare_for_replicas
 from training.loop.callbacks import Checkpoints
 from training.run.checkpoint import load_state, save_state
 
@@ -42,7 +42,7 @@ def same_noise(two: tf.distribute.Strategy, ours: bool) -> float:
     with two.scope():
         net = keras.Sequential([keras.Input((1000,)), keras.layers.Dropout(0.5, seed=3)])
     run = tf.function(lambda: two.run(lambda: net(tf.ones((1, 1000)), training=True)))
-    with shared(net, two, Devices()) if ours else two.scope():
+    with prepare_for_replicas(net, two, Devices()) if ours else two.scope():
         first, second = (np.array(mask) for mask in two.experimental_local_results(run()))
     return float((first == second).mean())
 

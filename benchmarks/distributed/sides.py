@@ -11,7 +11,7 @@ import tensorflow as tf
 from benchmarks.distributed.replicas import furthest
 from keras_mixers import ConvMixer, MLPMixer
 from training.devices import Devices
-from training.distributed.strategy import hand_out, shared
+from training.distributed.strategy import distribute_batches, prepare_for_replicas
 from training.loop.step_functions import WholeEpochs
 from training.loop.trainer import Trainer
 
@@ -88,7 +88,8 @@ def batches(
     if worker is not None:
         own = slice(worker * BATCH // 2, (worker + 1) * BATCH // 2)
         images, labels = images[:, own], labels[:, own]
-    return hand_out(tf.data.Dataset.from_tensor_slices((images, labels)).repeat(), strategy, BATCH)
+    data = tf.data.Dataset.from_tensor_slices((images, labels)).repeat()
+    return distribute_batches(data, strategy, BATCH)
 
 
 def fit(
@@ -101,7 +102,7 @@ def fit(
     """Train a model, and return its weights."""
     strategy = model.distribute_strategy
     ours = [WholeEpochs()] if isinstance(model, Trainer) else []
-    with shared(model, strategy, Devices()) if ours else strategy.scope():
+    with prepare_for_replicas(model, strategy, Devices()) if ours else strategy.scope():
         model.fit(
             batches(setting, strategy, worker),
             steps_per_epoch=STEPS,

@@ -52,7 +52,7 @@ class Kept:
 def trained(name: str) -> Trained:
     """Train a recipe on the digits, and return it with all held-out scans."""
     recipe = find_recipe(name)
-    how = evaluation_preprocessing(recipe)
+    how = evaluation_preprocessing(recipe.model)
     split = open_data(recipe.data).validation
     size = recipe.model.input_shape[:2]
     (batch,) = evaluation_batches(split, split.size, size, how.crop, how.interpolation)

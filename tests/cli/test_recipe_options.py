@@ -76,7 +76,7 @@ def test_unknown_recipes(tmp_path):
     with pytest.raises(RecipeError, match="can't be read"):
         load_recipe(str(path))
     path.write_text("[]")
-    with pytest.raises(RecipeError, match="must be a table of its fields"):
+    with pytest.raises(RecipeError, match="must be a JSON object of its fields"):
         load_recipe(str(path))
 
 

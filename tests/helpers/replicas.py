@@ -20,10 +20,10 @@ from tests.helpers.replica_settings import ADAMW, EPSILON, Setting, averaged, se
 from tests.helpers.runs import batch, network, stochastic, tiny
 from training.devices import Devices
 from training.distributed.cluster import cluster_of, read_cluster
-from training.distributed.strategy import hand_out, open_strategy, shared
+from training.distributed.strategy import distribute_batches, open_strategy, prepare_for_replicas
 from training.loop import callbacks
 from training.loop.callbacks import AverageWeights, Checkpoints
-from training.loop.mixed_precision import computing_in
+from training.loop.mixed_precision import precision_scope
 from training.loop.trainer import Trainer
 from training.losses import build_loss
 from training.optimizer import SGD, AdamW
@@ -56,7 +56,7 @@ def recipes(strategy):
 
 def on(devices, optimizer, precision="float32", wrap=Trainer):
     """Return a small compiled model on these devices."""
-    with devices.scope(), computing_in(precision):
+    with devices.scope(), precision_scope(precision):
         model = wrap(network())
         model.compile(optimizer(), build_loss("softmax"))
         model.optimizer.build(model.trainable_variables)
@@ -71,7 +71,7 @@ def batches_of_8(model, images, labels, times=1):
         return data.batch(8)
     index = read_cluster().index
     own = data.enumerate().filter(lambda i, _: i % 8 // 4 == index).map(lambda _, pair: pair)
-    return hand_out(own.batch(4), strategy, 8)
+    return distribute_batches(own.batch(4), strategy, 8)
 
 
 def steps(model, images, labels, epochs=2, seen=None, **arguments):
@@ -91,7 +91,7 @@ def steps(model, images, labels, epochs=2, seen=None, **arguments):
 def both(strategy):
     """Return one device, and two replicas."""
     devices = Devices(strategy)
-    two = open_strategy(devices, tiny(mix_slices=2), cluster_of(devices))
+    two = open_strategy(devices, cluster_of(devices))
     return tf.distribute.get_strategy(), two
 
 
@@ -171,7 +171,7 @@ def noise(strategy):
         return np.array(devices.gather(run(), axis=0))
 
     same = masks()
-    with shared(net, devices, Devices(strategy)):
+    with prepare_for_replicas(net, devices, Devices(strategy)):
         first, second = masks(), masks()
     return {
         "equal without seeds of their own": float((same[0] == same[1]).mean()),
@@ -194,7 +194,7 @@ def crashes(strategy):
 
 def crash(folder, saves):
     """Train until so many checkpoints were written, one a step."""
-    save, between = Checkpoints._save, callbacks.SECONDS_BETWEEN
+    save, between = Checkpoints._save, callbacks.SECONDS_BETWEEN_CHECKPOINTS
     counted = []
 
     def counting(self, step):
@@ -203,13 +203,13 @@ def crash(folder, saves):
         if len(counted) == saves:
             raise KeyboardInterrupt
 
-    Checkpoints._save, callbacks.SECONDS_BETWEEN = counting, -1
+    Checkpoints._save, callbacks.SECONDS_BETWEEN_CHECKPOINTS = counting, -1
     try:
         train(stochastic(), folder, quiet=True, devices=Devices("mirrored"))
     except KeyboardInterrupt:
         return
     finally:
-        Checkpoints._save, callbacks.SECONDS_BETWEEN = save, between
+        Checkpoints._save, callbacks.SECONDS_BETWEEN_CHECKPOINTS = save, between
     raise AssertionError("The run should have crashed.")
 
 

@@ -14,6 +14,13 @@ from training.recipes import RECIPES, find_recipe
 
 STEPS_PER_EPOCH = 3
 
+
+def optimizer_of(recipe, steps_per_epoch):
+    return build_optimizer(
+        recipe.optimizer, recipe.schedule, recipe.epochs, steps_per_epoch, recipe.ema
+    )
+
+
 BLOCK = ("depthwise/kernel", "pointwise/kernel")
 DECAYED = {
     ("ConvMixer", "matrices"): ["patch_embed/conv/kernel", *BLOCK, "head/kernel"],
@@ -85,7 +92,7 @@ def test_which_variables_each_published_recipe_decays(name):
 def test_only_decayed_variables_shrink_in_a_compiled_step(name):
     recipe = enlarged(name, weight_decay=0.5)
     model = drawn(family(recipe))
-    optimizer = build_optimizer(recipe, STEPS_PER_EPOCH)
+    optimizer = optimizer_of(recipe, STEPS_PER_EPOCH)
     optimizer.build(model.trainable_variables)
     before = [v.numpy() for v in model.trainable_variables]
     optimizer.apply([np.zeros(v.shape, "float32") for v in model.trainable_variables])
@@ -133,7 +140,7 @@ def test_adamw_is_torchs_with_groups(name):
         for wanted, w in ((True, settings.weight_decay), (False, 0.0))
     ]
     theirs = torch.optim.AdamW(groups, lr=1.0, eps=settings.epsilon)
-    optimizer = build_optimizer(recipe, STEPS_PER_EPOCH)
+    optimizer = optimizer_of(recipe, STEPS_PER_EPOCH)
 
     def rate_of_step(theirs, step):
         for group in theirs.param_groups:
@@ -165,7 +172,7 @@ def test_transfer_is_torchs_sgd_with_groups_and_its_cosine():
     ]
     theirs = torch.optim.SGD(groups, lr=0.05, momentum=0.9, weight_decay=settings.weight_decay)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(theirs, T_max=6, eta_min=2e-4)
-    optimizer = build_optimizer(recipe, STEPS_PER_EPOCH)
+    optimizer = optimizer_of(recipe, STEPS_PER_EPOCH)
 
     def rate_of_step(theirs, step):
         if step and step % STEPS_PER_EPOCH == 0:
@@ -179,7 +186,7 @@ def test_fine_tuning_clips_the_norm_of_all_gradients():
     model = drawn("MLPMixer")
     copies = torch_copies(model)
     theirs = torch.optim.SGD(copies, lr=1.0, momentum=0.9)
-    optimizer = build_optimizer(recipe, STEPS_PER_EPOCH)
+    optimizer = optimizer_of(recipe, STEPS_PER_EPOCH)
 
     def rate_of_step(theirs, step):
         theirs.param_groups[0]["lr"] = float(optimizer._learning_rate(step))
@@ -188,8 +195,8 @@ def test_fine_tuning_clips_the_norm_of_all_gradients():
 
 
 def test_rate_depends_on_iterations_alone():
-    optimizer = build_optimizer(find_recipe("convmixer_digits"), steps_per_epoch=22)
-    resumed = build_optimizer(find_recipe("convmixer_digits"), steps_per_epoch=22)
+    optimizer = optimizer_of(find_recipe("convmixer_digits"), steps_per_epoch=22)
+    resumed = optimizer_of(find_recipe("convmixer_digits"), steps_per_epoch=22)
     variables = [keras.Variable([1.0]), keras.Variable([1.0])]
     for _ in range(5):
         optimizer.apply([np.ones(1, "float32")], variables[:1])
@@ -200,7 +207,7 @@ def test_rate_depends_on_iterations_alone():
 
 def test_moving_average_is_the_recipes():
     recipe = replace(find_recipe("t2t_vit_14_imagenet"), ema=0.75)
-    optimizer = build_optimizer(recipe, steps_per_epoch=1)
+    optimizer = optimizer_of(recipe, steps_per_epoch=1)
     variable = keras.Variable([1.0])
     values = []
     for _ in range(3):
@@ -215,7 +222,7 @@ def test_moving_average_is_the_recipes():
 def test_a_saved_model_keeps_its_optimizer(name, tmp_path):
     layers = [keras.layers.Dense(2, name=name) for name in ("body", "head")]
     model = keras.Sequential([keras.Input((3,)), *layers])
-    model.compile(build_optimizer(find_recipe(name), steps_per_epoch=4), "mse")
+    model.compile(optimizer_of(find_recipe(name), steps_per_epoch=4), "mse")
     data = {"x": np.ones((2, 3)), "y": np.ones((2, 2)), "verbose": 0}
     model.fit(**data)
     model.save(tmp_path / "model.keras")

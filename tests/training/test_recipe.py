@@ -28,7 +28,7 @@ def edited(**changes: object) -> dict:
         (edited(epochs=True), "Recipe.epochs must be an integer; received True."),
         (edited(epochs=0), "Recipe.epochs must be at least 1; received 0."),
         (edited(ema="x"), "Recipe.ema must be a number or none; received 'x'."),
-        (edited(ema=1.0), "Recipe.ema must be from 0 to below 1; received 1.0."),
+        (edited(ema=1.0), "Recipe.ema must be at least 0 and below 1; received 1.0."),
         (edited(loss="hinge"), "Recipe.loss must be 'softmax' or 'sigmoid'; received 'hinge'."),
         (edited(loss="sigmoid"), "Recipe.label_smoothing needs loss='softmax'"),
         (edited(accumulate=3), "Recipe.accumulate must divide batch_size 64; received 3."),
@@ -42,9 +42,9 @@ def edited(**changes: object) -> dict:
         (edited(model={"name": "convmixer_1024_21"}), "There is no model 'convmixer_1024_21'; did"),
         (
             edited(model={"name": "T2TViT", "input_shape": [8, 8]}),
-            "must be a list of 3 (an integer",
+            "must be a list of 3 (each an integer",
         ),
-        ([], "Recipe must be a table of its fields; received []."),
+        ([], "Recipe must be a JSON object of its fields; received []."),
     ],
 )
 def test_bad_content_is_one_line(content, message):
@@ -62,7 +62,7 @@ def test_a_missing_field_is_named():
 
 
 def test_broken_json_is_one_line():
-    with pytest.raises(RecipeError, match="The recipe is no JSON: Expecting"):
+    with pytest.raises(RecipeError, match="The recipe isn't valid JSON: Expecting"):
         Recipe.from_json("{")
 
 
@@ -83,10 +83,13 @@ def test_replace_checks_too():
         (lambda: Optimizer("adamw", backbone_scale=0.1), "backbone_scale needs kind='sgd'"),
         (lambda: Optimizer("sgd", clip_norm=0.0), "Optimizer.clip_norm must be above 0"),
         (lambda: Optimizer("sgd", weight_decay=-1.0), "weight_decay must be at least 0"),
-        (lambda: WarmupCosine(0.1, warmup_share=1.0), "warmup_share must be from 0 to below 1"),
+        (
+            lambda: WarmupCosine(0.1, warmup_share=1.0),
+            "warmup_share must be at least 0 and below 1",
+        ),
         (lambda: ModelSpec("mixer_b16", input_shape=(0, 8, 3)), "sizes must be at least 1"),
         (lambda: ModelSpec("mixer_b16", {"activation": None}), "ModelSpec.arguments must be"),
-        (lambda: ModelSpec("mixer_b16", frozen=("a", 1)), "must be a list (a text each)"),
+        (lambda: ModelSpec("mixer_b16", frozen=("a", 1)), "must be a list (each a string)"),
     ],
 )
 def test_parts_check_themselves(make, message):

@@ -106,7 +106,9 @@ def test_schedules_survive_a_saved_model(schedule, tmp_path):
 
 
 def test_bad_tables_are_refused():
-    with pytest.raises(ValueError, match=r"ascending steps and as many rates; received \[2, 1\]"):
+    with pytest.raises(
+        ValueError, match=r"ascending steps and one rate for each; received \[2, 1\]"
+    ):
         PiecewiseLinear([2, 1], [0.0, 1.0])
-    with pytest.raises(ValueError, match="needs a rate and at least one step"):
+    with pytest.raises(ValueError, match="needs at least one rate and at least one step"):
         PerEpoch([0.1], steps_per_epoch=0)

@@ -14,12 +14,13 @@ from tests.helpers.rounding import assert_all_close
 from tests.helpers.runs import mocked_data, shrunk, shrunk_key, stochastic, tiny
 from tests.training.data.samples import fill
 from training.data import DataError
-from training.devices import Devices
+from training.devices import ONE_DEVICE, Devices
+from training.distributed.cluster import ALONE
 from training.errors import RecipeError, RunFolderError, TrainingError
-from training.loop.batches import open_inputs, training_batches, validation_batches
 from training.loop.trainer import Trainer
 from training.recipe import Optimizer, Recipe, WarmupCosine
 from training.recipes import RECIPES
+from training.run.setup import open_run
 from training.train import train
 
 # Those that are no more than other numbers, once their networks are small, count as one.
@@ -61,9 +62,13 @@ def printed(recipe, **arguments):
     return result, text.getvalue().splitlines()
 
 
+def opened(recipe):
+    return open_run(recipe, ONE_DEVICE, ALONE, None, quiet=True)
+
+
 def accuracy(recipe, model):
     """Return the share of held-out images that a model is right on, counted by hand."""
-    batches = validation_batches(recipe, open_inputs(recipe)).as_numpy_iterator()
+    batches = opened(recipe).validation_batches().as_numpy_iterator()
     right = [model.predict(x, verbose=0).argmax(-1) == y for x, y in batches]
     return float(np.concatenate(right).mean())
 
@@ -144,7 +149,7 @@ def test_the_saved_model_is_plain_and_what_was_measured(finished):
     assert [layer.name for layer in model.layers[-2:]] == ["head", "predictions"]
     assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
     assert all(layer.trainable for layer in model.layers)
-    images, _ = next(iter(validation_batches(recipe, open_inputs(recipe))))
+    images, _ = next(iter(opened(recipe).validation_batches()))
     found = model.predict(images, verbose=0)
     np.testing.assert_allclose(found.sum(axis=-1), 1, rtol=1e-5)
     np.testing.assert_array_equal(found, result.network.predict(images, verbose=0))
@@ -154,7 +159,7 @@ def test_the_saved_model_is_plain_and_what_was_measured(finished):
 def test_a_run_predicts_with_the_names_of_its_classes(finished, tmp_path):
     recipe, folder, _ = finished
     image = tmp_path / "three.png"
-    pixels, _ = next(iter(validation_batches(recipe, open_inputs(recipe))))
+    pixels, _ = next(iter(opened(recipe).validation_batches()))
     tf.io.write_file(str(image), tf.io.encode_png(pixels[3]))
     done = command("predict", "--model", folder, "--top", "10", image)
     assert done.exit_code == 0
@@ -189,7 +194,7 @@ def test_same_seed_same_weights(finished):
 def test_other_seeds_other_batches():
     # And other weights: tests/training/test_recipes.py.
     recipes = [tiny(seed=seed) for seed in (1, 2)]
-    first = [next(iter(training_batches(recipe, open_inputs(recipe))))[0] for recipe in recipes]
+    first = [next(iter(opened(recipe).training_batches()))[0] for recipe in recipes]
     assert not np.array_equal(*first)
 
 
@@ -208,11 +213,12 @@ def test_half_precision_ends_in_float32(precision):
 def test_what_is_said(plain):
     _, _, lines = plain
     assert lines[0].startswith("tiny: tiny, ")
-    assert lines[1] == "digits: 1,433 images to train with, 364 to measure with, 10 classes"
+    assert lines[1] == "digits: 1,433 training images, 364 validation images, 10 classes"
     assert lines[2].startswith("about ")
     assert " of device memory: weights " in lines[2]
     assert lines[3].startswith("epoch 1/1  loss ")
-    assert " of 364 held-out images are right, after " in lines[4]
+    assert lines[4].startswith("Top-1 accuracy ")
+    assert "% on 364 validation images, after " in lines[4]
     assert len(lines) == 5
 
 
@@ -228,7 +234,7 @@ def test_one_cpu_can_be_mirrored(plain):
     recipe, result, _ = plain
     mirrored, lines = printed(recipe, devices=Devices("mirrored"))
     assert_all_close(mirrored.network.get_weights(), result.network.get_weights(), ROUNDINGS)
-    assert "Trains on 1 replica, here on /device:CPU:0." in lines
+    assert "Training on 1 replica; this process uses /device:CPU:0." in lines
 
 
 def test_a_second_run_is_refused(finished):
@@ -252,7 +258,7 @@ def test_what_tensorflow_raises_is_one_line(monkeypatch, tmp_path):
         raise tf.errors.InvalidArgumentError(None, None, "No JPEG\n\t [[node]]")
 
     monkeypatch.setattr(Trainer, "train_step", fail)
-    with pytest.raises(TrainingError, match=r"A step failed: No JPEG$"):
+    with pytest.raises(TrainingError, match=r"A training step failed: No JPEG$"):
         train(tiny(), tmp_path / "run", quiet=True)
     assert not list(tmp_path.iterdir())
 
@@ -265,7 +271,7 @@ def test_what_tensorflow_raises_is_one_line(monkeypatch, tmp_path):
         (
             {"model": replace(tiny().model, input_shape=(8, 8, 3))},
             RecipeError,
-            "digits has images of 1 channels, and the network of tiny takes 3; change",
+            "input_shape must end in 1, the number of channels in digits; received",
         ),
         (
             {

@@ -1,1 +1,1 @@
-"""Several devices and several machines."""
+"""Training on several devices and on several machines."""

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from training.devices import Devices
 from training.errors import RecipeError
 
-_BETWEEN = 0.2  # Seconds from one attempt to the next.
+_SECONDS_BETWEEN_ATTEMPTS = 0.2
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """All workers of a run, and which of them this process is.
+    """The workers of a run, and which of them this process is.
 
     Attributes:
-        addresses: "host:port" of each; the first one writes the run's folder.
-        index: of this process.
+        addresses: "host:port" of each worker; the first worker writes the run's folder.
+        index: of this process among the workers.
     """
 
     addresses: tuple[str, ...] = ("",)
@@ -28,23 +28,28 @@ class Cluster:
 
     @property
     def size(self) -> int:
-        """How many workers there are."""
+        """Number of workers."""
         return len(self.addresses)
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the worker that writes."""
+        """Whether this is the worker that writes the run's folder."""
         return self.index == 0
+
+    @property
+    def shard(self) -> tuple[int, int]:
+        """The index of this worker, and the number of workers, as batches take them."""
+        return self.index, self.size
 
 
 ALONE = Cluster()
 
 
 def read_cluster() -> Cluster:
-    """Return what the environment variable TF_CONFIG says.
+    """Return the cluster that the environment variable TF_CONFIG describes.
 
     Raises:
-        RecipeError: if it is missing, or is no cluster of workers with this process in it.
+        RecipeError: if it is missing, or doesn't describe workers that include this process.
 
     >>> os.environ["TF_CONFIG"] = json.dumps({
     ...     "cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 1}
@@ -56,79 +61,81 @@ def read_cluster() -> Cluster:
     text = os.environ.get("TF_CONFIG", "")
     expected = (
         'expected {"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", "index": '
-        "0}}, with the index of this machine."
+        "0}}, with the index of this worker."
     )
     if not text:
-        raise RecipeError(f"Several workers need the environment variable TF_CONFIG; {expected}")
+        raise RecipeError(
+            f"Strategy 'multiworker' needs the environment variable TF_CONFIG; {expected}"
+        )
     try:
         content = json.loads(text)
         jobs, task = content["cluster"], content["task"]
-        # As TensorFlow counts them: a chief is the first worker.
+        # TensorFlow counts a chief as the first worker.
         tasks = [(job, i) for job in ("chief", "worker") for i in range(len(jobs.get(job, ())))]
         addresses = tuple(str(jobs[job][i]) for job, i in tasks)
         index = tasks.index((task["type"], int(task["index"])))
         for address in addresses:
-            _split(address)
+            _host_and_port(address)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise RecipeError(f"TF_CONFIG is {text!r}; {expected}") from None
     return Cluster(addresses, index)
 
 
 def cluster_of(devices: Devices) -> Cluster:
-    """Return the workers of a run; without several, this process alone.
+    """Return the workers of a run: this process alone, unless the strategy is "multiworker".
 
     Raises:
-        RecipeError: if there are to be several, and TF_CONFIG does not name them.
+        RecipeError: if the strategy is "multiworker", and TF_CONFIG doesn't name the workers.
     """
     return read_cluster() if devices.strategy == "multiworker" else ALONE
 
 
-def meet(cluster: Cluster, wait: float) -> None:
-    """Wait until all workers are there; TensorFlow itself would wait for them without end.
+def wait_for_workers(cluster: Cluster, timeout: float) -> None:
+    """Wait until all workers have started; TensorFlow itself would wait for them forever.
 
     Args:
-        cluster: whose ports nothing else must use.
-        wait: seconds until those that have not come are given up.
+        cluster: the workers. Their ports must not be in use.
+        timeout: in seconds.
 
     Raises:
-        RecipeError: if some did not come, or this worker's port is taken.
+        RecipeError: if a worker hasn't started in time, or this worker's port is in use.
     """
-    end = time.monotonic() + wait
+    end = time.monotonic() + timeout
     missing = set(cluster.addresses) - {cluster.addresses[cluster.index]}
-    with _listening(cluster.addresses[cluster.index]):
+    with _listen(cluster.addresses[cluster.index]):
         while missing:
             missing = {address for address in missing if not _answers(address)}
             if missing and time.monotonic() > end:
                 raise RecipeError(
-                    f"After {wait:.0f} s there is no answer from {_text(missing)}; start the same "
+                    f"No answer from {_name(missing)} after {timeout:.0f} s; start the same "
                     "command on all machines, with their addresses in TF_CONFIG."
                 )
-            time.sleep(_BETWEEN * bool(missing))
+            time.sleep(_SECONDS_BETWEEN_ATTEMPTS * bool(missing))
 
 
-def _split(address: str) -> tuple[str, int]:
+def _host_and_port(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
 
 
-def _listening(address: str) -> socket.socket:
-    """Return a socket that lets others see this worker; nothing is ever said on it."""
-    _, port = _split(address)
+def _listen(address: str) -> socket.socket:
+    """Return a socket to which other workers can connect; no data is ever sent over it."""
+    _, port = _host_and_port(address)
     try:
         return socket.create_server(("", port), backlog=1024, reuse_port=True)
     except OSError as error:
         raise RecipeError(
-            f"This worker's port {port} can't be opened ({error.strerror}); choose another one in "
+            f"This worker's port {port} can't be opened ({error.strerror}); choose another port in "
             "TF_CONFIG."
         ) from None
 
 
 def _answers(address: str) -> bool:
-    with suppress(OSError), socket.create_connection(_split(address), timeout=1):
+    with suppress(OSError), socket.create_connection(_host_and_port(address), timeout=1):
         return True
     return False
 
 
-def _text(addresses: Iterable[str]) -> str:
+def _name(addresses: Iterable[str]) -> str:
     first, *others = sorted(addresses)
-    return f"{first} and {len(others)} more workers" if others else f"worker {first}"
+    return f"worker {first}" + (f" and {len(others)} more" if others else "")

@@ -1,4 +1,4 @@
-"""On how many devices a run trains, so that its weights are those of one with the same batches."""
+"""Several replicas that train the same weights as one device does with the same batches."""
 
 import faulthandler
 from collections.abc import Iterator, Sequence
@@ -9,52 +9,27 @@ import keras
 import tensorflow as tf
 
 from training.devices import Devices
-from training.distributed.cluster import ALONE, Cluster, meet
+from training.distributed.cluster import ALONE, Cluster, wait_for_workers
 from training.errors import RecipeError
-from training.keras_internals import batch_norms
-from training.recipe import Recipe
+from training.keras_internals import batch_norms, random_seeds
 
-_SEED = "seed_generator_state"
-# Far from seeds that people give to layers beside each other.
-_NEXT_SEED = 1_000_003
+# Far apart, because layers beside each other often get consecutive seeds.
+_SEED_DISTANCE = 1_000_003
 
 
-def open_strategy(
-    devices: Devices, recipe: Recipe, cluster: Cluster = ALONE
-) -> tf.distribute.Strategy:
-    """Return the devices that train a recipe.
+def open_strategy(devices: Devices, cluster: Cluster = ALONE) -> tf.distribute.Strategy:
+    """Return the strategy that distributes training over the devices.
 
     Args:
-        devices: which. "mirrored" takes the CPUs that TensorFlow was told to see where there is no
-            GPU.
-        recipe: its batches must divide evenly.
-        cluster: of "multiworker", whose processes must not have used TensorFlow yet.
+        devices: "mirrored" uses TensorFlow's logical CPUs if there is no GPU.
+        cluster: the workers of "multiworker". Their processes must not have used TensorFlow yet.
 
     Raises:
-        RecipeError: if batches do not divide, or devices or workers do not come.
+        RecipeError: if the devices aren't available, or a worker doesn't start in time.
 
-    >>> from training.recipes import find_recipe
-    >>> open_strategy(Devices("one"), find_recipe("convmixer_digits")).num_replicas_in_sync
+    >>> open_strategy(Devices("one")).num_replicas_in_sync
     1
     """
-    if recipe.mix_slices % cluster.size:
-        raise RecipeError(
-            f"Recipe.mix_slices must be a multiple of the {cluster.size} workers, each of which "
-            f"mixes its own images; received {recipe.mix_slices}; --mix-slices {cluster.size} "
-            "gives the same weights on any of these."
-        )
-    strategy = _open(devices, cluster)
-    replicas = strategy.num_replicas_in_sync
-    if recipe.batch_size % (replicas * recipe.accumulate):
-        parts = "" if recipe.accumulate == 1 else f", times the {recipe.accumulate} to accumulate"
-        raise RecipeError(
-            f"Recipe.batch_size must divide by the {replicas} replicas{parts}; received "
-            f"{recipe.batch_size}."
-        )
-    return strategy
-
-
-def _open(devices: Devices, cluster: Cluster) -> tf.distribute.Strategy:
     if devices.strategy == "multiworker":
         return _multiworker(cluster, devices.wait)
     if devices.strategy == "mirrored":
@@ -65,17 +40,17 @@ def _open(devices: Devices, cluster: Cluster) -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
+# Cached: a second strategy in the same process would number its all-reduces from the start again,
+# and TensorFlow confuse them with the first one's ("Shape mismatch in the collective instance").
 @cache
 def _mirrored(names: tuple[str, ...]) -> tf.distribute.Strategy:
-    # Another one in the same process would number its sums from the start, and TensorFlow take
-    # them for those of this one: "Shape mismatch in the collective instance".
     return tf.distribute.MirroredStrategy(names)
 
 
-@cache  # TensorFlow takes one for a process.
+@cache  # TensorFlow allows one per process.
 def _multiworker(cluster: Cluster, wait: int) -> tf.distribute.Strategy:
-    meet(cluster, wait)
-    # Should one be lost again meanwhile: TensorFlow waits where no Python can end it.
+    wait_for_workers(cluster, wait)
+    # If a worker is lost from here on, TensorFlow blocks where no Python code can interrupt it.
     faulthandler.dump_traceback_later(wait, exit=True)
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
@@ -94,107 +69,129 @@ def _tpu() -> tf.distribute.Strategy:
     return tf.distribute.TPUStrategy(resolver)
 
 
+def check_mix_slices(mix_slices: int, cluster: Cluster) -> None:
+    """Raise RecipeError if the workers can't share the slices of a batch evenly."""
+    if mix_slices % cluster.size:
+        raise RecipeError(
+            f"Recipe.mix_slices must be a multiple of the {cluster.size} workers, because each "
+            f"worker mixes its own images; received {mix_slices}. With --mix-slices "
+            f"{cluster.size}, any number of workers that divides it gives the same weights."
+        )
+
+
+def check_batch_size(batch_size: int, accumulate: int, strategy: tf.distribute.Strategy) -> None:
+    """Raise RecipeError if a batch can't be divided evenly over replicas and accumulated parts."""
+    replicas = strategy.num_replicas_in_sync
+    if batch_size % (replicas * accumulate):
+        parts = "" if accumulate == 1 else f" times the {accumulate} accumulated parts"
+        raise RecipeError(
+            f"Recipe.batch_size must be a multiple of the {replicas} replicas{parts}; received "
+            f"{batch_size}."
+        )
+
+
 def check_shared_statistics(
-    network: keras.Model, recipe: Recipe, strategy: tf.distribute.Strategy, devices: Devices
+    network: keras.Model, accumulate: int, strategy: tf.distribute.Strategy, devices: Devices
 ) -> None:
-    """Refuse a network whose batch statistics replicas could not share.
+    """Raise RecipeError if replicas would have to share statistics of a part of a batch.
+
+    TensorFlow can't communicate between replicas inside the loop over accumulated parts.
 
     Args:
-        network: made in the strategy's scope.
-        recipe: of the run.
-        strategy: of one replica or more.
-        devices: that it was opened from.
-
-    Raises:
-        RecipeError: if it has some, and the recipe computes a batch in parts: TensorFlow can't
-            exchange anything within the loop over them.
+        network: the network, created in the strategy's scope.
+        accumulate: parts that each batch is computed in.
+        strategy: from `open_strategy`.
+        devices: from which the strategy was opened.
     """
-    shares = devices.batch_norm == "synchronised" and batch_norms(network)
-    if strategy.num_replicas_in_sync > 1 and recipe.accumulate > 1 and shares:
+    if strategy.num_replicas_in_sync == 1 or accumulate == 1:
+        return
+    if devices.batch_norm == "synchronised" and batch_norms(network):
         raise RecipeError(
-            f"Recipe.accumulate must be 1 on several replicas, where {network.name}'s "
-            "BatchNormalization takes its statistics from all of them; received "
-            f"{recipe.accumulate}; remat saves memory too, and batch_norm may be averaged."
+            f"Recipe.accumulate must be 1 on several replicas if {network.name} synchronises its "
+            f"BatchNormalization; received {accumulate}. To save memory, use remat, or "
+            "batch_norm='averaged'."
         )
 
 
 @contextmanager
-def shared(
+def prepare_for_replicas(
     network: keras.Model, strategy: tf.distribute.Strategy, devices: Devices
 ) -> Iterator[None]:
-    """Let replicas share batch statistics in the block, and draw noise of their own.
+    """Let replicas share batch statistics, and draw different noise, inside the block.
 
-    The first replica draws what one device would.
+    The first replica draws the noise that a single device would draw.
 
     Args:
-        network: made in the strategy's scope.
-        strategy: of one replica or more.
-        devices: that it was opened from.
+        network: created in the strategy's scope.
+        strategy: from `open_strategy`.
+        devices: from which the strategy was opened.
     """
-    several = strategy.num_replicas_in_sync > 1 and devices.batch_norm == "synchronised"
-    norms = batch_norms(network) if several else ()
-    _spread_seeds(network, strategy)
+    is_shared = strategy.num_replicas_in_sync > 1 and devices.batch_norm == "synchronised"
+    norms = batch_norms(network) if is_shared else ()
+    _separate_random_seeds(network, strategy)
     for norm in norms:
         norm.synchronized = True
     try:
         yield
     finally:
-        for norm in norms:  # Elsewhere than on TensorFlow nobody could load it.
+        for norm in norms:  # Saved as True, it would prevent loading on other backends.
             norm.synchronized = False
 
 
-def _spread_seeds(network: keras.Model, strategy: tf.distribute.Strategy) -> None:
-    """Give each replica its own random seeds, made from those of the first one."""
-    states = [variable for variable in network.variables if variable.name == _SEED]
-    if not states:
+def _separate_random_seeds(network: keras.Model, strategy: tf.distribute.Strategy) -> None:
+    """Derive each replica's random seeds from those of the first one."""
+    seeds = random_seeds(network)
+    if not seeds:
         return
-    here = strategy.experimental_local_results
-    ids = here(tf.function(lambda: strategy.run(_replica_id))())
-    for state in states:
-        for i, seed in zip(ids, here(state.value), strict=True):
-            seed.assign_add(tf.cast(tf.stack([i * _NEXT_SEED, 0]), seed.dtype))
+    local_values = strategy.experimental_local_results
+    replica_ids = local_values(tf.function(lambda: strategy.run(_replica_id))())
+    for seed in seeds:
+        for i, local_seed in zip(replica_ids, local_values(seed.value), strict=True):
+            local_seed.assign_add(tf.cast(tf.stack([i * _SEED_DISTANCE, 0]), local_seed.dtype))
 
 
 def _replica_id() -> tf.Tensor:
     return tf.convert_to_tensor(tf.distribute.get_replica_context().replica_id_in_sync_group)
 
 
-def hand_out(
+def distribute_batches(
     batches: tf.data.Dataset, strategy: tf.distribute.Strategy, batch_size: int
 ) -> tf.data.Dataset:
-    """Return a worker's batches as `fit` takes them.
+    """Return a worker's batches in the form in which `fit` takes them.
 
     Args:
-        batches: of this worker.
-        strategy: of the run.
+        batches: this worker's share of each batch.
+        strategy: from `open_strategy`.
         batch_size: over all workers.
     """
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-        return batches  # Keras divides them.
+        return batches  # Keras distributes them to the replicas.
     return strategy.distribute_datasets_from_function(
         lambda context: batches.rebatch(context.get_per_replica_batch_size(batch_size))
     )
 
 
-def from_first(values: Sequence[tf.Tensor], strategy: tf.distribute.Strategy) -> list[tf.Tensor]:
-    """Return the values that the first worker has.
+def broadcast_from_first_worker(
+    values: Sequence[tf.Tensor], strategy: tf.distribute.Strategy
+) -> list[tf.Tensor]:
+    """Return the first worker's values on all workers.
 
     Args:
-        values: numbers, of the same shapes and types on all workers.
+        values: numeric, of the same shapes and dtypes on all workers.
         strategy: of several workers.
     """
 
-    def own_or_zero() -> list[tf.Tensor]:
+    def sum_of_own_or_zeros() -> list[tf.Tensor]:
         replica = tf.distribute.get_replica_context()
         is_first = tf.equal(_replica_id(), 0)
         sums = []
         for value in values:
-            # Sums of unsigned numbers are not to be had.
+            # TensorFlow can't all-reduce unsigned integers.
             wide = tf.cast(value, tf.int64) if value.dtype.is_integer else value
             own = tf.where(is_first, wide, tf.zeros_like(wide))
             total = replica.all_reduce(tf.distribute.ReduceOp.SUM, own)
             sums.append(tf.cast(total, value.dtype))
         return sums
 
-    everywhere = tf.function(lambda: strategy.run(own_or_zero))()
-    return [strategy.experimental_local_results(value)[0] for value in everywhere]
+    per_replica = tf.function(lambda: strategy.run(sum_of_own_or_zeros))()
+    return [strategy.experimental_local_results(value)[0] for value in per_replica]

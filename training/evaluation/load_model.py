@@ -84,7 +84,8 @@ def run_preprocessing(folder: Path) -> Preprocessing | None:
     if (folder / PREPROCESSING_FILE).is_file() or not recipe.is_file():
         return read_preprocessing(folder)
     # A run that was written before there was a preprocessing.json.
-    return evaluation_preprocessing(Recipe.from_json(recipe.read_text(encoding="utf-8")))
+    trained = Recipe.from_json(recipe.read_text(encoding="utf-8"))
+    return evaluation_preprocessing(trained.model, trained.weights)
 
 
 def _load_keras(

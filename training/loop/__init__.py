@@ -1,1 +1,1 @@
-"""What happens between the first step of a run and the last: batches, steps, callbacks."""
+"""The training loop: network, batches, training steps and callbacks."""

@@ -1,109 +1,98 @@
-"""The images of a recipe: found, checked, and as batches."""
+"""A recipe's data, for the input of its network."""
 
 from pathlib import Path
 
 import tensorflow as tf
 
 from keras_mixers.catalogue import list_models, model_info
-from training.augment import make_policy
-from training.data import Data, evaluation_batches, open_data, train_batches
-from training.distributed.cluster import ALONE, Cluster
+from keras_mixers.catalogue.preprocessing import Preprocessing
+from training.augment import Augmentation, make_policy
+from training.augment.policy import Policy
+from training.data import Data, Split, evaluation_batches, open_data
 from training.errors import RecipeError
-from training.loop.network import evaluation_preprocessing
-from training.recipe import Recipe
+from training.recipe import ModelSpec
 
-_SOFT_SPLIT = 7  # Side of the first patches of T2T-ViT.
-_CACHED_BYTES = 1 << 28
+_T2T_PATCH_SIZE = 7  # Side of the first patches of T2T-ViT.
+_MAX_CACHED_BYTES = 1 << 28
 
 
-def open_inputs(recipe: Recipe, data_dir: str | Path | None = None) -> Data:
-    """Open a recipe's data.
+def open_matching_data(address: str, spec: ModelSpec, data_dir: str | Path | None = None) -> Data:
+    """Open data, and check that the network can take its images.
 
     Args:
-        recipe: its `data` and `model` count.
-        data_dir: of tensorflow-datasets; None: its usual one.
+        address: of the data, as `open_data` takes it.
+        spec: the recipe's network.
+        data_dir: folder of tensorflow-datasets; None: its default.
 
     Raises:
-        DataError: if the data can't be had, or have images smaller than a patch.
-        RecipeError: if they have not as many channels as the network.
+        DataError: if the data can't be opened, or has images smaller than a patch.
+        RecipeError: if images and network have different numbers of channels.
 
     >>> from training.recipes import find_recipe
-    >>> open_inputs(find_recipe("convmixer_digits")).num_classes
+    >>> open_matching_data("digits", find_recipe("convmixer_digits").model).num_classes
     10
     """
-    channels = recipe.model.input_shape[2]
+    channels = spec.input_shape[2]
     data = open_data(
-        recipe.data,
+        address,
         data_dir,
-        min_side=_patch(recipe),
+        min_side=_patch_size(spec),
         channels=channels if channels in (1, 3) else 3,
     )
     found = data.train.image_shape[2]
     if found != channels:
         raise RecipeError(
-            f"{data.address} has images of {found} channels, and the network of {recipe.name} "
-            f"takes {channels}; change the last number of ModelSpec.input_shape to {found}."
+            f"ModelSpec.input_shape must end in {found}, the number of channels in {data.address}; "
+            f"received {spec.input_shape}."
         )
     return data
 
 
-def training_batches(
-    recipe: Recipe, data: Data, start_step: int = 0, cluster: Cluster = ALONE
-) -> tf.data.Dataset:
-    """Return augmented batches (images, labels (B, classes)) without end.
-
-    Args:
-        recipe: what is done to the images.
-        data: from `open_inputs`.
-        start_step: the first batch to return.
-        cluster: of the run; a worker decodes its own share of each batch.
-    """
-    height, width, channels = recipe.model.input_shape
-    how = evaluation_preprocessing(recipe)
-    mean: tuple[float, ...] = how.mean
-    std: tuple[float, ...] = how.std
-    if channels == 1:  # As the network's own normalisation has it.
-        mean, std = (sum(mean) / 3,), (sum(std) / 3,)
-    policy = make_policy(recipe.augmentation, (height, width), mean, std)
-    return train_batches(
-        data.train,
-        recipe.batch_size,
-        recipe.seed,
-        start_step,
-        map_image=policy.image,
-        map_batch=policy.batch,
-        shard=(cluster.index, cluster.size),
-        parts=recipe.mix_slices,
-    )
-
-
-def validation_batches(recipe: Recipe, data: Data, cluster: Cluster = ALONE) -> tf.data.Dataset:
-    """Return batches (images, labels (B,)) to measure with; few images stay in memory.
-
-    Args:
-        recipe: its evaluation's resize and crop.
-        data: from `open_inputs`.
-        cluster: of the run; a worker measures with its own share of the images.
-    """
-    height, width, channels = recipe.model.input_shape
-    how = evaluation_preprocessing(recipe)
-    batches = evaluation_batches(
-        data.validation,
-        recipe.batch_size // recipe.accumulate // cluster.size,
-        (height, width),
-        how.crop,
-        how.interpolation,
-        shard=(cluster.index, cluster.size),
-    )
-    few = data.validation.size * height * width * channels <= _CACHED_BYTES
-    return batches.cache() if few else batches
-
-
-def _patch(recipe: Recipe) -> int:
-    """Return the side of the patches that the network cuts its input into first."""
-    spec = recipe.model
+def _patch_size(spec: ModelSpec) -> int:
+    """Return the side of the patches into which the network first splits an image."""
     arguments = dict(spec.arguments)
     if spec.name in list_models():
         arguments = {**model_info(spec.name).arguments, **arguments}
-    patch = arguments.get("patch_size", _SOFT_SPLIT)
-    return patch if isinstance(patch, int) else 1
+    patch_size = arguments.get("patch_size", _T2T_PATCH_SIZE)
+    return patch_size if isinstance(patch_size, int) else 1
+
+
+def augmentation_policy(
+    augmentation: Augmentation, spec: ModelSpec, preprocessing: Preprocessing
+) -> Policy:
+    """Return the augmentation of training images for a network's input.
+
+    Args:
+        augmentation: the recipe's.
+        spec: the recipe's network.
+        preprocessing: the network's normalisation, in whose space noise is drawn.
+    """
+    height, width, channels = spec.input_shape
+    mean: tuple[float, ...] = preprocessing.mean
+    std: tuple[float, ...] = preprocessing.std
+    if channels == 1:  # As in the network's own normalisation.
+        mean, std = (sum(mean) / 3,), (sum(std) / 3,)
+    return make_policy(augmentation, (height, width), mean, std)
+
+
+def validation_batches(
+    split: Split,
+    batch_size: int,
+    size: tuple[int, int],
+    preprocessing: Preprocessing,
+    shard: tuple[int, int] = (0, 1),
+) -> tf.data.Dataset:
+    """Return batches (images, labels (B,)) of each image once; small data stays in memory.
+
+    Args:
+        split: images to evaluate with.
+        batch_size: images per batch of a worker.
+        size: height and width of the network's input.
+        preprocessing: resize and crop.
+        shard: index of this worker, and the number of workers, each of which takes its share.
+    """
+    batches = evaluation_batches(
+        split, batch_size, size, preprocessing.crop, preprocessing.interpolation, shard
+    )
+    total_bytes = split.size * size[0] * size[1] * split.image_shape[2]
+    return batches.cache() if total_bytes <= _MAX_CACHED_BYTES else batches

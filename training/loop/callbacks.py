@@ -1,4 +1,4 @@
-"""What a run does between its steps, as Keras callbacks; each also works alone."""
+"""Keras callbacks of a run; each of them also works alone."""
 
 import math
 import signal
@@ -13,16 +13,15 @@ import numpy as np
 
 from training.errors import TrainingError
 
-# An epoch may take hours.
-SECONDS_BETWEEN = 600
-TERMINATED = 128 + signal.SIGTERM
+SECONDS_BETWEEN_CHECKPOINTS = 600  # An epoch may take hours.
+EXIT_STATUS_OF_SIGTERM = 128 + signal.SIGTERM
 
 
-class StopOnNaN(keras.callbacks.Callback):
-    """Ends training with a TrainingError at the first step whose loss is no number.
+class StepCallback(keras.callbacks.Callback):
+    """A callback that knows the step of the run, also if `fit` resumes in the middle of an epoch.
 
     Args:
-        steps: of an epoch.
+        steps: per epoch.
     """
 
     def __init__(self, steps: int) -> None:
@@ -30,28 +29,40 @@ class StopOnNaN(keras.callbacks.Callback):
         self.steps = steps
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        # After a resume in the middle of an epoch, `fit` counts what is left of it.
-        self._done = self.steps - self.params["steps"]
-        self._epoch = epoch
+        self.epoch = epoch
+        # After a resume in the middle of an epoch, `fit` counts only the steps that are left.
+        self.first_step = (epoch + 1) * self.steps - self.params["steps"]
+
+    def steps_after(self, batch: int) -> int:
+        """Return the number of steps of the run that are done after a batch of `fit`."""
+        return self.first_step + min(batch + 1, self.params["steps"])
+
+
+class StopOnNaN(StepCallback):
+    """Raises TrainingError after the first step whose loss is NaN or infinite.
+
+    Args:
+        steps: per epoch.
+    """
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
-        # A mean over the epoch so far, which the first such loss makes one too.
+        # The mean of the epoch so far: a single NaN makes it NaN, too.
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
-            step = self._done + min(batch + 1, self.params["steps"])
+            step = self.steps_after(batch)
             raise TrainingError(
-                f"The loss was {loss} at step {self._epoch * self.steps + step}, which is step "
-                f"{step} of {self.steps} in epoch {self._epoch + 1}; try a lower learning rate, a "
-                "smaller clip_norm, or float32."
+                f"The loss was {loss} at step {step}, which is step "
+                f"{step - self.epoch * self.steps} of {self.steps} in epoch {self.epoch + 1}; try "
+                "a lower learning rate, a smaller clip_norm, or float32."
             )
 
 
 class AverageWeights(keras.callbacks.Callback):
-    """Measures with the optimizer's moving average of the weights, and goes on without it.
+    """Evaluates with the optimizer's moving average of the weights, and trains on without it.
 
-    The weights are put back to the bit, as `keras.callbacks.SwapEMAWeights` does not: that swaps
-    by adding and subtracting. `fit` itself puts the average into the model at its end; where that
-    is not the end of the run, they are put back too.
+    `keras.callbacks.SwapEMAWeights` swaps them by adding and subtracting, which rounds; this
+    callback restores the weights exactly. At its end, `fit` replaces the weights with the average;
+    if that is not the end of the run, this callback restores them, too.
 
     Args:
         epochs: of the whole run.
@@ -63,39 +74,39 @@ class AverageWeights(keras.callbacks.Callback):
         self._weights: list[np.ndarray] = []
 
     def on_test_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        self._keep()
+        self._copy_weights()
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
 
     def on_test_end(self, logs: Mapping[str, float] | None = None) -> None:
-        self._put_back()
+        self._restore_weights()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         if epoch + 1 == self.params["epochs"] < self.epochs:
-            self._keep()
+            self._copy_weights()
 
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
         if self._weights:
-            self._put_back()
+            self._restore_weights()
 
-    def _keep(self) -> None:
+    def _copy_weights(self) -> None:
         self._weights = [np.array(weight) for weight in self.model.trainable_variables]
 
-    def _put_back(self) -> None:
+    def _restore_weights(self) -> None:
         for weight, value in zip(self.model.trainable_variables, self._weights, strict=True):
             weight.assign(value)
         self._weights = []
 
 
 class Timing(keras.callbacks.Callback):
-    """Adds `learning_rate`, `images_per_second` and `seconds` to an epoch's logs.
+    """Adds `learning_rate`, `images_per_second` and `seconds` to the logs of each epoch.
 
-    It must come before the callbacks that read them. The rate is that of the epoch's last step.
-    Images a second are those of training alone, seconds those of the whole epoch.
+    It must come before the callbacks that read them. The learning rate is that of the epoch's last
+    step. Images per second are those of training only; the seconds include evaluation.
 
     Args:
-        schedule: learning rate of a step.
-        batch_size: images in a step.
-        steps: of an epoch.
+        schedule: maps a step to its learning rate.
+        batch_size: images per step.
+        steps: per epoch.
     """
 
     def __init__(self, schedule: Callable[[int], Any], batch_size: int, steps: int) -> None:
@@ -103,92 +114,73 @@ class Timing(keras.callbacks.Callback):
         self.schedule = schedule
         self.batch_size = batch_size
         self.steps = steps
-        self._rates: list[float] = []
+        self._speeds: list[float] = []
 
     @property
     def images_per_second(self) -> float | None:
-        """Of training, without the first epoch, which traces and compiles, if there are more."""
-        rates = self._rates[1:] or self._rates
-        return len(rates) / sum(1 / rate for rate in rates) if rates else None
+        """Speed of training; without the first epoch, which compiles, if there are others."""
+        speeds = self._speeds[1:] or self._speeds
+        return len(speeds) / sum(1 / speed for speed in speeds) if speeds else None
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        self._start = time.perf_counter()
+        self._begin = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
-        self._trained = time.perf_counter()
+        self._end_of_training = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         images = self.params["steps"] * self.batch_size
-        self._rates.append(images / (self._trained - self._start))
+        self._speeds.append(images / (self._end_of_training - self._begin))
         (logs if logs is not None else {}).update(
             learning_rate=float(self.schedule((epoch + 1) * self.steps - 1)),
-            images_per_second=self._rates[-1],
-            seconds=time.perf_counter() - self._start,
+            images_per_second=self._speeds[-1],
+            seconds=time.perf_counter() - self._begin,
         )
 
 
-class Rows(keras.callbacks.Callback):
-    """Gives each epoch's logs to a function, as a row; epochs count from 1.
+class Checkpoints(StepCallback):
+    """Saves a run after each epoch, every ten minutes, and on SIGTERM.
+
+    On SIGTERM the current step is finished and the run is saved; then SystemExit is raised with
+    status 143. This callback must come after those that write an epoch's logs.
 
     Args:
-        add: takes a row.
-    """
-
-    def __init__(self, add: Callable[[Mapping[str, Any]], None]) -> None:
-        super().__init__()
-        self.add = add
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        self.add({"epoch": epoch + 1, **(logs or {})})
-
-
-class Checkpoints(keras.callbacks.Callback):
-    """Writes the state of a run after each epoch, every ten minutes, and when it is terminated.
-
-    SIGTERM lets the step at hand end; then the state is written and SystemExit raised, whose
-    status is 143. It must come after the callbacks that write an epoch's row.
-
-    Args:
-        save: takes the step; None: nothing is written. Of several workers, those that do not write
-            outlive the one that does.
-        steps: of an epoch.
+        save: called with the number of steps that are done. None: nothing is saved, and SIGTERM
+            only sets `terminated`, so that a worker that doesn't save outlives the one that does.
+        steps: per epoch.
 
     Attributes:
-        terminated: whether SIGTERM came.
+        terminated: whether SIGTERM was received.
     """
 
     def __init__(self, save: Callable[[int], None] | None, steps: int) -> None:
-        super().__init__()
+        super().__init__(steps)
         self.save = save
-        self.steps = steps
         self.terminated = False
+        self._handles_sigterm = False
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        self._saved = time.monotonic()
-        # Only the main thread may say what a signal does.
-        self._is_main = threading.current_thread() is threading.main_thread()
-        if self._is_main:
-            self._before = signal.signal(signal.SIGTERM, self._terminate)
+        self._last_save = time.monotonic()
+        # Python allows signal handlers in the main thread only.
+        self._handles_sigterm = threading.current_thread() is threading.main_thread()
+        if self._handles_sigterm:
+            self._previous_handler = signal.signal(signal.SIGTERM, self._terminate)
 
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
-        if self._is_main:
-            signal.signal(signal.SIGTERM, self._before)
-            self._is_main = False
+        if self._handles_sigterm:
+            signal.signal(signal.SIGTERM, self._previous_handler)
+            self._handles_sigterm = False
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
         self.terminated = True
 
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        # After a resume in the middle of an epoch, fit counts what is left of it.
-        self._first = (epoch + 1) * self.steps - self.params["steps"]
-        self._epoch = epoch
-
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
-        step = self._first + min(batch + 1, self.params["steps"])
-        # What ends an epoch is saved once it was measured.
-        if step == (self._epoch + 1) * self.steps and not self.terminated:
+        step = self.steps_after(batch)
+        # The last step of an epoch is saved after the evaluation, in `on_epoch_end`.
+        if step == (self.epoch + 1) * self.steps and not self.terminated:
             return
-        if self.terminated or time.monotonic() - self._saved > SECONDS_BETWEEN:
+        is_due = time.monotonic() - self._last_save > SECONDS_BETWEEN_CHECKPOINTS
+        if self.terminated or is_due:
             self._save(step)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
@@ -198,6 +190,6 @@ class Checkpoints(keras.callbacks.Callback):
         if self.save is None:
             return
         self.save(step)
-        self._saved = time.monotonic()
+        self._last_save = time.monotonic()
         if self.terminated:
-            raise SystemExit(TERMINATED)
+            raise SystemExit(EXIT_STATUS_OF_SIGTERM)

@@ -1,26 +1,27 @@
-"""How much device memory a run will need, before it starts."""
+"""An estimate of the device memory that training needs, before it starts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
+from rich.filesize import decimal
 
 from training.loop.trainer import Trainer
 
-# Operations whose result is their input, or a variable, under another name.
+# Operations whose output shares the memory of their input.
 _ALIASES = {"Identity", "IdentityN", "Reshape", "Squeeze", "ExpandDims", "StopGradient"}
 _WITHOUT_MEMORY = {"Placeholder", "Const", "ReadVariableOp", "NoOp"}
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes of device memory.
+    """Device memory in bytes.
 
     Attributes:
         weights: of the network.
-        optimizer: its averages of gradients, and of weights.
-        step: activations and gradients, where they are most in a step.
+        optimizer: averages of gradients and of weights.
+        step: activations and gradients, at the peak of a step.
     """
 
     weights: int
@@ -29,52 +30,56 @@ class Memory:
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """The sum of all parts."""
         return self.weights + self.optimizer + self.step
 
     def __str__(self) -> str:
-        """Return it as one line."""
+        """Return a description of one line."""
         return (
-            f"about {size_text(self.total)} of device memory: weights {size_text(self.weights)}, "
-            f"optimizer {size_text(self.optimizer)}, a step {size_text(self.step)}"
+            f"about {decimal(self.total)} of device memory: weights {decimal(self.weights)}, "
+            f"optimizer {decimal(self.optimizer)}, step {decimal(self.step)}"
         )
 
 
-def estimate(model: Trainer, batch_size: int) -> Memory:
+def estimate_memory(trainer: Trainer, batch_size: int) -> Memory:
     """Estimate the device memory that training takes, without computing anything.
 
-    The step is traced, and its operations followed in their order: a tensor takes memory from the
-    operation that makes it to the last one that needs it. What TensorFlow itself, XLA's fusions
-    and the libraries on a GPU need or save is not part of it.
+    A step is traced, and its operations are followed in order: a tensor takes memory from the
+    operation that creates it to the last operation that reads it. The estimate doesn't include
+    what TensorFlow itself, XLA's fusions and the libraries of a GPU take or save.
 
     Args:
-        model: compiled, its optimizer built.
-        batch_size: images in a step.
+        trainer: compiled, with a built optimizer.
+        batch_size: images per step on one replica.
 
     >>> import keras, keras_mixers
     >>> network = keras_mixers.MLPMixer(
     ...     8, 1, 4, input_shape=(8, 8, 3), classes=2, classifier_activation=None
     ... )
-    >>> model = Trainer(network)
-    >>> model.compile(keras.optimizers.Adam(), "categorical_crossentropy")
-    >>> model.optimizer.build(model.trainable_variables)
-    >>> memory = estimate(model, batch_size=16)
+    >>> trainer = Trainer(network)
+    >>> trainer.compile(keras.optimizers.Adam(), "categorical_crossentropy")
+    >>> trainer.optimizer.build(trainer.trainable_variables)
+    >>> memory = estimate_memory(trainer, batch_size=16)
     >>> memory.weights == 4 * network.count_params(), memory.optimizer // memory.weights
     (True, 2)
     """
-    part = batch_size // model.accumulate
-    function = tf.function(model.backward).get_concrete_function(
-        tf.TensorSpec((part, *model.network.input.shape[1:]), "float32"),
-        tf.TensorSpec((part, model.classes), "float32"),
+    part = batch_size // trainer.accumulate
+    function = tf.function(trainer.backward).get_concrete_function(
+        tf.TensorSpec((part, *trainer.network.input.shape[1:]), "float32"),
+        tf.TensorSpec((part, trainer.classes), "float32"),
     )
     step = peak_bytes(function.graph)
-    if model.accumulate > 1:
-        step += _bytes_of(model.trainable_variables)  # The sums of gradients.
-    return Memory(_bytes_of(model.network.variables), _bytes_of(model.optimizer.variables), step)
+    if trainer.accumulate > 1:
+        step += _bytes_of(trainer.trainable_variables)  # The sums of gradients.
+    return Memory(
+        weights=_bytes_of(trainer.network.variables),
+        optimizer=_bytes_of(trainer.optimizer.variables),
+        step=step,
+    )
 
 
 def peak_bytes(graph: tf.Graph) -> int:
-    """Return the most bytes that the tensors of a graph take at once, run in its order.
+    """Return the peak memory, in bytes, of the tensors of a graph whose operations run in order.
 
     >>> @tf.function
     ... def double(x):
@@ -94,7 +99,7 @@ def peak_bytes(graph: tf.Graph) -> int:
     for i, operation in enumerate(operations):
         if operation.type not in _ALIASES | _WITHOUT_MEMORY:
             for tensor in operation.outputs:
-                # What nobody reads is freed at once.
+                # A tensor that no operation reads is freed at once.
                 end = last_use.get(id(tensor), i)
                 released[end] = released.get(end, 0) + _tensor_bytes(tensor)
                 live += _tensor_bytes(tensor)
@@ -119,17 +124,3 @@ def _bytes_of(variables: Iterable) -> int:
     return sum(
         int(np.prod(variable.shape)) * tf.as_dtype(variable.dtype).size for variable in variables
     )
-
-
-def size_text(size: int) -> str:
-    """Return a number of bytes for people.
-
-    >>> size_text(51_200_000)
-    '51 MB'
-    """
-    number = float(size)
-    for unit in ("B", "kB", "MB"):
-        if number < 999.5:
-            return f"{number:.0f} {unit}"
-        number /= 1000
-    return f"{number:.1f} GB"

@@ -1,4 +1,4 @@
-"""The precision of a run's computation."""
+"""The precision that layers compute in."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +10,12 @@ Precision = Literal["float32", "bfloat16", "float16"]
 
 
 @contextmanager
-def computing_in(precision: Precision) -> Iterator[None]:
-    """Let layers made in the block compute in this precision; their weights are float32.
+def precision_scope(precision: Precision) -> Iterator[None]:
+    """Let layers that are created in the block compute in a precision; their weights are float32.
 
-    The global policy is what it was afterwards. Models keep theirs.
+    The block sets Keras's global dtype policy, and restores it at its end.
 
-    >>> with computing_in("bfloat16"):
+    >>> with precision_scope("bfloat16"):
     ...     layer = keras.layers.Dense(2)
     >>> layer.compute_dtype, keras.layers.Dense(2).compute_dtype
     ('bfloat16', 'float32')

@@ -1,11 +1,11 @@
-"""The network of a recipe, ready to be trained."""
+"""The network of a recipe, ready for training."""
 
 from typing import TYPE_CHECKING
 
 from keras_mixers.catalogue import list_models, resolve_variant
 from training.errors import RecipeError
-from training.recipe import Recipe
-from training.typed_fields import offer
+from training.recipe import ModelSpec
+from training.typed_fields import suggest
 
 if TYPE_CHECKING:
     import keras
@@ -13,42 +13,49 @@ if TYPE_CHECKING:
     from keras_mixers.catalogue.preprocessing import Preprocessing
 
 
-def evaluation_preprocessing(recipe: Recipe) -> "Preprocessing":
-    """Return how images become the network's input.
+def evaluation_preprocessing(spec: ModelSpec, weights: str | None = None) -> "Preprocessing":
+    """Return how images are preprocessed for evaluation.
 
-    The recipe's own way, or that of the released weights it starts from, or the variant's.
+    It is the recipe's own preprocessing, or else that of the released weights, or else that of the
+    variant.
+
+    Args:
+        spec: the recipe's network.
+        weights: name or file of weights to start from.
 
     Raises:
         RecipeError: if none of them is known.
 
     >>> from training.recipes import find_recipe
-    >>> evaluation_preprocessing(find_recipe("convmixer_768_32_imagenet")).crop
+    >>> evaluation_preprocessing(find_recipe("convmixer_768_32_imagenet").model).crop
     0.96
     """
-    spec = recipe.model
     if spec.preprocessing is not None:
         return spec.preprocessing
     if spec.name in list_models():
-        return resolve_variant(spec.name, recipe.weights).preprocessing
+        return resolve_variant(spec.name, weights).preprocessing
     raise RecipeError(
-        f"ModelSpec.preprocessing must be given for {spec.name!r}, which is no published variant."
+        f"ModelSpec.preprocessing is required for {spec.name!r}, which isn't a published variant."
     )
 
 
-def build_model(recipe: Recipe, classes: int) -> "keras.Model":
-    """Build a recipe's network: images (B, H, W, C) in [0, 255] to logits (B, classes).
-
-    Its weights are drawn with the recipe's seed, unless it names some.
+def build_model(
+    spec: ModelSpec, classes: int, weights: str | None = None, name: str | None = None
+) -> "keras.Model":
+    """Build a network from images (B, H, W, C) in [0, 255] to logits (B, classes).
 
     Args:
-        recipe: what to build.
-        classes: of the data.
+        spec: the recipe's network.
+        classes: number of classes of the data.
+        weights: name or file of weights to start from; None: initial ones.
+        name: of the model; a published variant keeps its own.
 
     Raises:
-        ValueError: if the network can't be built, or has no layer that the recipe freezes.
+        RecipeError: if the network has no such layer to freeze, or no drop path.
+        ValueError: if the network can't be built.
 
     >>> from training.recipes import find_recipe
-    >>> build_model(find_recipe("convmixer_digits"), classes=10).output.shape
+    >>> build_model(find_recipe("convmixer_digits").model, classes=10).output.shape
     (None, 10)
     """
     import keras
@@ -56,45 +63,50 @@ def build_model(recipe: Recipe, classes: int) -> "keras.Model":
     from keras_mixers.models import common
     from keras_mixers.models.registry import FAMILIES
 
-    spec = recipe.model
-    family, arguments = _arguments(recipe)
-    keras.utils.set_random_seed(recipe.seed)
+    family, arguments = _family_and_arguments(spec, weights)
     images = keras.Input(spec.input_shape, name="images")
+    preprocessing = evaluation_preprocessing(spec, weights)
     model = FAMILIES[family](
         **arguments,
-        # Its own layer, which would normalise as the family does by default.
+        # Normalised by the recipe's preprocessing, not by the family's default.
         include_preprocessing=False,
-        input_tensor=common.preprocess(images, evaluation_preprocessing(recipe), None),
-        weights=recipe.weights,
+        input_tensor=common.preprocess(images, preprocessing, None),
+        weights=weights,
         classes=classes,
         classifier_activation=None,
-        name=spec.name if spec.name in list_models() else recipe.name,
+        name=spec.name if name is None or spec.name in list_models() else name,
     )
-    for name in spec.frozen:
-        layers = {layer.name: layer for layer in model.layers}
-        if name not in layers:
-            known = offer(name, layers, f"it has {', '.join(layers)}.")
-            raise RecipeError(f"{recipe.name} freezes a layer {name!r} that is not there; {known}")
-        layers[name].trainable = False
-    if recipe.head_bias is not None:
-        bias = model.get_layer("head").bias
-        bias.assign(keras.ops.full_like(bias, recipe.head_bias))
+    layers = {layer.name: layer for layer in model.layers}
+    for frozen in spec.frozen:
+        if frozen not in layers:
+            known = suggest(frozen, layers, f"it has {', '.join(layers)}.")
+            raise RecipeError(
+                f"ModelSpec.frozen names a layer {frozen!r} that {model.name} doesn't have; {known}"
+            )
+        layers[frozen].trainable = False
     return model
 
 
-def _arguments(recipe: Recipe) -> tuple[str, dict]:
-    """Return the family, and the arguments of its function."""
-    spec = recipe.model
+def set_head_bias(model: "keras.Model", value: float) -> None:
+    """Set all biases of a model's classifier to a value."""
+    import keras
+
+    bias = model.get_layer("head").bias
+    bias.assign(keras.ops.full_like(bias, value))
+
+
+def _family_and_arguments(spec: ModelSpec, weights: str | None) -> tuple[str, dict]:
+    """Return the name of the family, and the arguments of its function."""
     family, arguments = spec.name, {}
     if spec.name in list_models():
-        variant = resolve_variant(spec.name, recipe.weights)
+        variant = resolve_variant(spec.name, weights)
         family, arguments = variant.family, dict(variant.arguments)
     arguments.update(spec.arguments)
     if spec.drop_path_rate:
         if family == "ConvMixer":
             raise RecipeError(
-                "ModelSpec.drop_path_rate must be 0 for ConvMixer; received "
-                f"{spec.drop_path_rate!r}."
+                "ModelSpec.drop_path_rate must be 0 for ConvMixer, which has no drop path; "
+                f"received {spec.drop_path_rate!r}."
             )
         arguments["drop_path_rate"] = spec.drop_path_rate
     return family, arguments

@@ -1,24 +1,25 @@
-"""What a run shows on the terminal: a bar while it runs, and a line for each epoch."""
+"""Progress on the terminal: a bar for the run, and a line for each epoch."""
 
 from collections.abc import Mapping
 
-import keras
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from training.loop.callbacks import StepCallback
 
-class ShowProgress(keras.callbacks.Callback):
-    """Draws a bar, if there is a terminal, and prints one line after each epoch.
+
+class ShowProgress(StepCallback):
+    """Prints a line after each epoch and, on a terminal, shows a progress bar.
 
     It must come after `training.loop.callbacks.Timing`.
 
     Args:
         console: to print to.
         epochs: of the whole run.
-        steps: of an epoch.
-        batch_size: images in a step.
-        classes: top-5 is shown of more than five.
-        bar: whether to draw a bar at all.
+        steps: per epoch.
+        batch_size: images per step.
+        classes: number of classes; top-5 is printed if there are more than five.
+        bar: whether to show the bar.
     """
 
     def __init__(
@@ -30,10 +31,9 @@ class ShowProgress(keras.callbacks.Callback):
         classes: int,
         bar: bool = True,
     ) -> None:
-        super().__init__()
+        super().__init__(steps)
         self.console = console
         self.epochs = epochs
-        self.steps = steps
         self.batch_size = batch_size
         self.classes = classes
         self._bar = Progress(
@@ -47,14 +47,15 @@ class ShowProgress(keras.callbacks.Callback):
         )
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
-        if not self._bar.tasks:  # A resumed run calls `fit` twice.
+        if not self._bar.tasks:  # Resuming in the middle of an epoch calls `fit` twice.
             self._bar.add_task("", total=self.epochs * self.steps, epoch="", state="")
         self._task = self._bar.task_ids[0]
         self._bar.start()
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        self._done = (epoch + 1) * self.steps - self.params["steps"]
-        self._bar.update(self._task, epoch=f"{epoch + 1}/{self.epochs}", completed=self._done)
+        super().on_epoch_begin(epoch, logs)
+        name = f"{epoch + 1}/{self.epochs}"
+        self._bar.update(self._task, epoch=name, completed=self.first_step)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         if self._bar.disable:
@@ -63,8 +64,7 @@ class ShowProgress(keras.callbacks.Callback):
         rate = "" if speed is None else f"  {speed * self.batch_size:,.0f} images/s"
         values = logs or {}
         state = f"loss {values['loss']:.4f}  top-1 {values['top1']:.2%}{rate}"
-        done = self._done + min(batch + 1, self.params["steps"])
-        self._bar.update(self._task, completed=done, state=state)
+        self._bar.update(self._task, completed=self.steps_after(batch), state=state)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         line = epoch_line(epoch + 1, self.epochs, logs or {}, self.classes)
@@ -75,13 +75,13 @@ class ShowProgress(keras.callbacks.Callback):
 
 
 def epoch_line(epoch: int, epochs: int, logs: Mapping[str, float], classes: int) -> str:
-    """Return what is said of an epoch.
+    """Return the line that is printed after an epoch.
 
     Args:
-        epoch: from 1.
-        epochs: of the run.
-        logs: of the epoch, as `training.loop.callbacks.Timing` leaves them.
-        classes: top-5 is said of more than five.
+        epoch: number of the epoch, from 1.
+        epochs: of the whole run.
+        logs: of the epoch, with those of `training.loop.callbacks.Timing`.
+        classes: number of classes; top-5 is included if there are more than five.
 
     >>> logs = {"loss": 1.5, "val_loss": 1.25, "val_top1": 0.5, "learning_rate": 0.01}
     >>> logs |= {"images_per_second": 1234.5, "seconds": 1.04}

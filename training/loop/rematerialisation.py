@@ -1,7 +1,8 @@
-"""Activation checkpointing: blocks are computed again in the backward pass, to save memory.
+"""Rematerialisation, or activation checkpointing: the backward pass computes blocks again.
 
-Not `keras.RematScope`: a block that is simply called twice moves the statistics of its batch
-normalisations twice, and draws other dropout masks than those that its output came from.
+Only a block's input stays in memory, not its activations. `keras.RematScope` won't do: it calls a
+block twice, which updates BatchNormalization's statistics twice, and draws dropout masks that
+differ from those that the output was computed with.
 """
 
 import inspect
@@ -21,13 +22,13 @@ BLOCKS = (ConvMixerBlock, MixerBlock, TransformerBlock, TokenPerformer, TokenTra
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
 class Remat(keras.layers.Layer):
-    """Runs a block and keeps nothing but its input for the backward pass.
+    """A block of which only the input is kept for the backward pass.
 
-    Input and output: those of the block. Its state moves once in a training step, and the second
-    computation starts from what the first one started from, random seeds too.
+    Input and output are those of the block. A training step updates the block's state, such as
+    batch statistics and random seeds, once: both computations start from the same state.
 
     Args:
-        block: a layer of one input, built.
+        block: a built layer with one input.
 
     Example:
 
@@ -47,23 +48,23 @@ class Remat(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
-        # In the backward pass Keras would not know that it is training.
+        # Passed explicitly, because Keras doesn't know in the backward pass that it is training.
         mode = {"training": training} if self._has_modes else {}
         if not training:
             return self.block(inputs, **mode)
         weights = self.block.trainable_variables
         state = self.block.non_trainable_variables
-        # Values, not variables: the state will have moved when it is needed again.
+        # Values, not variables, which will have changed by the time of the second computation.
         before = [(variable, tf.identity(variable.value)) for variable in state]
 
-        def pure(inputs: keras.KerasTensor, *values: keras.KerasTensor) -> tuple:
+        def stateless(inputs: keras.KerasTensor, *values: keras.KerasTensor) -> tuple:
             own = [*zip(weights, values, strict=True), *before]
             with keras.StatelessScope(state_mapping=own) as scope:
                 output = self.block(inputs, **mode)
             return (output, *(scope.get_current_value(variable) for variable in state))
 
         values = [tf.identity(variable.value) for variable in weights]
-        output, *after = keras.remat(pure)(inputs, *values)
+        output, *after = keras.remat(stateless)(inputs, *values)
         for variable, value in zip(state, after, strict=True):
             variable.assign(value)
         return output
@@ -72,29 +73,29 @@ class Remat(keras.layers.Layer):
         return self.block.compute_output_shape(input_shape)
 
 
-def checkpointed(network: keras.Model) -> keras.Model:
-    """Return a model that shares all weights with `network` and computes its blocks twice.
+def rematerialise_blocks(network: keras.Model) -> keras.Model:
+    """Return a model that shares all weights with a network and rematerialises its blocks.
 
-    Only for training: the result is not meant to be saved.
+    Use it for training only, and save the network itself.
 
     Args:
-        network: functional, of ConvMixer, MLP-Mixer or T2T-ViT.
+        network: a functional model: ConvMixer, MLP-Mixer or T2T-ViT.
 
     Raises:
-        ValueError: if it has no block.
+        ValueError: if the network has no blocks.
 
     >>> import keras_mixers
     >>> network = keras_mixers.MLPMixer(8, 2, 4, input_shape=(8, 8, 3), classes=2)
-    >>> [layer.name for layer in checkpointed(network).layers if isinstance(layer, Remat)]
+    >>> [layer.name for layer in rematerialise_blocks(network).layers if isinstance(layer, Remat)]
     ['remat_block_0', 'remat_block_1']
     """
     if not any(isinstance(layer, BLOCKS) for layer in network.layers):
-        raise ValueError(f"{network.name} has no block that could be computed again.")
+        raise ValueError(f"{network.name} has no block to rematerialise.")
     return keras.models.clone_model(
         network, clone_function=lambda layer: layer, call_function=_call
     )
 
 
 def _call(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> keras.KerasTensor:
-    # What remains of a block's arguments are a mask, of which these networks have none.
+    # A block's only other argument is a mask, and these networks have no masks.
     return Remat(layer)(args[0]) if isinstance(layer, BLOCKS) else layer(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""The model that `fit` trains: a network, one step of its training, and what is measured."""
+"""The model that `fit` trains: a network with its training step and its metrics."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,32 +6,32 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from training.keras_internals import BuiltModel, add_up, batch_norms
+from training.keras_internals import BuiltModel, batch_norms, sum_over_replicas
 from training.loop.step_functions import Logs, evaluate_function, fit_function
 
 
 class Trainer(BuiltModel):
     """A network with the training step of a run, for `compile(optimizer, loss)` and `fit`.
 
-    It shares its weights with the network, which is what there is to save. The loss takes logits
-    (B, classes) and labels of the same shape. `loss`, `top1` and `top5` are measured, the latter
-    two as shares; a mixed image counts as one of the class that has most of it.
+    It shares its weights with the network; save the network, not the trainer. The loss takes
+    logits (B, classes) and labels of the same shape. The metrics are `loss`, and `top1` and `top5`
+    as fractions; a mixed image counts as an image of its largest class.
 
-    Training batches are (images, labels (B, classes)); those to measure with are (images, labels
-    (B,), integers).
+    Training batches are (images, labels (B, classes)). Validation batches are (images, labels
+    (B,)), whose labels are integers.
 
-    Made in the scope of a `tf.distribute` strategy, it gives the weights of one device: what all
-    replicas computed is added up before the optimizer clips it, or looks for overflows. With
-    `compile(steps_per_execution=...)`, `fit` needs `WholeEpochs` of `step_functions` among its
-    callbacks if an epoch's steps do not divide by it.
+    Created in the scope of a `tf.distribute` strategy, it trains the same weights as on one device:
+    gradients are summed over the replicas before the optimizer clips them or looks for overflows.
+    With `compile(steps_per_execution=...)`, `fit` needs the callback `WholeEpochs` of
+    `step_functions`, unless the steps of an epoch are a multiple of it.
 
     Args:
-        network: images (B, H, W, C) to logits (B, classes).
-        accumulate: each batch is computed in so many equal parts, one after the other, which
-            takes memory for one of them; its gradient is the mean over the whole batch. What a
-            network computes of a batch as such, as BatchNormalization does, it computes of a part.
-        average_statistics: whether what the replicas' BatchNormalization has learnt, each of its
-            own share, is averaged after each step.
+        network: maps images (B, H, W, C) to logits (B, classes).
+        accumulate: number of equal parts in which each batch is computed, one after the other, to
+            save memory. The gradient is the mean over the whole batch, but BatchNormalization
+            takes its statistics from each part.
+        average_statistics: whether the moving statistics of BatchNormalization, which each replica
+            updates from its own images, are averaged over the replicas after each step.
 
     Example:
 
@@ -49,19 +49,17 @@ class Trainer(BuiltModel):
     def __init__(
         self, network: keras.Model, accumulate: int = 1, average_statistics: bool = False
     ) -> None:
-        # Pixels stay what they are until the network has normalised them.
+        # No autocast: pixels must not be rounded before the network has normalised them.
         super().__init__(name=network.name, autocast=False)
         self.network = network
         self.accumulate = accumulate
         self.classes = network.output.shape[-1]
-        self._averaged = [
-            statistic
-            for norm in batch_norms(network)
-            for statistic in (norm.moving_mean, norm.moving_variance)
-            if average_statistics
+        norms = batch_norms(network) if average_statistics else ()
+        self._averaged_statistics = [
+            statistic for norm in norms for statistic in (norm.moving_mean, norm.moving_variance)
         ]
-        # Made here rather than by Keras in the first step, where a strategy would not have it.
-        self._measures = [
+        # Created in the strategy's scope; Keras would create them later, in the first step.
+        self._step_metrics = [
             keras.metrics.Mean(name="loss"),
             keras.metrics.CategoricalAccuracy(name="top1"),
             keras.metrics.TopKCategoricalAccuracy(min(5, self.classes), name="top5"),
@@ -80,8 +78,8 @@ class Trainer(BuiltModel):
 
     @property
     def metrics(self) -> list[keras.Metric]:
-        """What `fit` resets, and puts into its logs."""
-        return self._measures
+        """The metrics that `fit` resets before each epoch and adds to its logs."""
+        return self._step_metrics
 
     def call(self, images: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
         return self.network(images, training=training)
@@ -92,20 +90,20 @@ class Trainer(BuiltModel):
             loss, logits, gradients = self.backward(images, labels)
         else:
             loss, logits, gradients = self.backward_in_parts(images, labels)
-        # The optimizer checks, scales and clips what it is given: what all devices computed.
+        # Summed before the optimizer clips them, unscales them and looks for overflows.
         if self.distribute_strategy.num_replicas_in_sync > 1:
-            loss, gradients = add_up(self.optimizer, loss, gradients)
+            loss, gradients = sum_over_replicas(self.optimizer, loss, gradients)
             self._average_statistics()
         self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
-        return self._measured(loss, labels, logits)
+        return self._update_metrics(loss, labels, logits)
 
     def _average_statistics(self) -> None:
         replica = tf.distribute.get_replica_context()
-        # A copy, which has a device; what a variable is read as may have none.
-        values = [tf.identity(statistic.value) for statistic in self._averaged]
+        # Copied, because the value that is read from a variable may have no device.
+        values = [tf.identity(statistic.value) for statistic in self._averaged_statistics]
         if values:
             values = replica.all_reduce(tf.distribute.ReduceOp.MEAN, values)
-        for statistic, value in zip(self._averaged, values, strict=True):
+        for statistic, value in zip(self._averaged_statistics, values, strict=True):
             statistic.assign(value)
 
     def test_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> Logs:
@@ -113,21 +111,21 @@ class Trainer(BuiltModel):
         labels = ops.one_hot(labels, self.classes)
         logits = self(images, training=False)
         loss = self.compute_loss(x=images, y=labels, y_pred=logits, training=False)
-        # Keras divided it, for the sum over replicas; here each counts with its images.
+        # Keras divides it for a sum over replicas; here it is weighted by the number of images.
         loss *= self.distribute_strategy.num_replicas_in_sync
-        return self._measured(loss, labels, logits)
+        return self._update_metrics(loss, labels, logits)
 
-    def _measured(self, loss: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> Logs:
-        mean, *shares = self._measures
-        mean.update_state(loss, sample_weight=ops.shape(labels)[0])
-        for share in shares:
-            share.update_state(labels, logits)
+    def _update_metrics(self, loss: tf.Tensor, labels: tf.Tensor, logits: tf.Tensor) -> Logs:
+        mean_loss, *accuracies = self._step_metrics
+        mean_loss.update_state(loss, sample_weight=ops.shape(labels)[0])
+        for accuracy in accuracies:
+            accuracy.update_state(labels, logits)
         return self.get_metrics_result()
 
     def backward(
         self, images: tf.Tensor, labels: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, Sequence[tf.Tensor]]:
-        """Return the mean loss, the logits, and the gradients as the optimizer wants them."""
+        """Return the mean loss, the logits, and the gradients of the scaled loss."""
         with tf.GradientTape() as tape:
             logits = self(images, training=True)
             loss = self.compute_loss(x=images, y=labels, y_pred=logits, training=True)
@@ -137,27 +135,27 @@ class Trainer(BuiltModel):
     def backward_in_parts(
         self, images: tf.Tensor, labels: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, Sequence[tf.Tensor]]:
-        """Return what `backward` returns, computed one part after the other."""
+        """Return the same as `backward`, computed in parts, one after the other."""
         count = self.accumulate
         images, labels = (
             tf.reshape(whole, [count, -1, *whole.shape[1:]]) for whole in (images, labels)
         )
 
-        def add(i: tf.Tensor, loss: tf.Tensor, logits: tf.TensorArray, sums: list) -> tuple:
+        def add_part(i: tf.Tensor, loss: tf.Tensor, logits: tf.TensorArray, sums: list) -> tuple:
             part_loss, part_logits, gradients = self.backward(images[i], labels[i])
             sums = [total + gradient for total, gradient in zip(sums, gradients, strict=True)]
             return i + 1, loss + part_loss, logits.write(i, part_logits), sums
 
         _, loss, logits, sums = tf.while_loop(
             lambda i, *_: i < count,
-            add,
+            add_part,
             (
                 0,
                 0.0,
                 tf.TensorArray("float32", count),
                 [tf.zeros(variable.shape, variable.dtype) for variable in self.trainable_variables],
             ),
-            parallel_iterations=1,  # The parts must not lie in memory together.
+            parallel_iterations=1,  # Only one part must be in memory at a time.
             maximum_iterations=count,
         )
         return loss / count, logits.concat(), [total / count for total in sums]

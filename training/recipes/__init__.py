@@ -18,7 +18,7 @@ from training.recipes import (
     t2t_vit_digits,
     t2t_vit_imagenet,
 )
-from training.typed_fields import offer
+from training.typed_fields import suggest
 
 RECIPES = {
     recipe.name: recipe
@@ -52,6 +52,6 @@ def find_recipe(name: str) -> Recipe:
     0.99996
     """
     if name not in RECIPES:
-        known = offer(name, RECIPES, f"there are {', '.join(RECIPES)}.")
+        known = suggest(name, RECIPES, f"there are {', '.join(RECIPES)}.")
         raise RecipeError(f"There is no recipe {name!r}; {known}")
     return RECIPES[name]

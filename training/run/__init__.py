@@ -1,1 +1,1 @@
-"""The folder of a run: what it is, how far it is, what came out."""
+"""A run: opened, trained, and written into its folder."""

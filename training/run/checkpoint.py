@@ -1,4 +1,4 @@
-"""What a run must remember to go on after a crash, in one file that is whole or not there."""
+"""The state that a run resumes from, in one file that is written completely or not at all."""
 
 import os
 import zipfile
@@ -16,12 +16,12 @@ _STEP = "step"
 
 
 def save_state(path: Path, step: int, variables: Sequence[keras.Variable]) -> None:
-    """Write the state of a run; a crash meanwhile leaves the file that was there.
+    """Write the state of a run; a crash while writing leaves the previous file in place.
 
     Args:
         path: of a `.npz` file.
-        step: updates of the weights so far.
-        variables: of network and optimizer, those of random seeds included.
+        step: number of steps that are done.
+        variables: of network and optimizer, including random seeds.
 
     >>> import tempfile
     >>> from keras import Variable
@@ -38,20 +38,21 @@ def save_state(path: Path, step: int, variables: Sequence[keras.Variable]) -> No
     arrays[_STEP] = np.int64(step)
     with write_atomically(path, overwrite=True) as place, place.open("wb") as file:
         np.savez(file, **arrays)
-        # On the disk before it takes the place of the one before.
+        # It must be on the disk before it replaces the previous file.
         file.flush()
         os.fsync(file.fileno())
 
 
 def load_state(path: Path, variables: Sequence[keras.Variable]) -> int:
-    """Give variables the values of a file, and return the step it was written at.
+    """Set variables to the values in a file, and return the number of steps that were done.
 
     Args:
-        path: written by `save_state`.
-        variables: the same, in the same order, of any values.
+        path: of a file that `save_state` wrote.
+        variables: the same variables in the same order.
 
     Raises:
-        CheckpointFileError: if the file is damaged, or of other variables; none is changed then.
+        CheckpointFileError: if the file is damaged, or holds other variables; in both cases no
+            variable is changed.
     """
     try:
         with path.open("rb") as file, np.load(file) as content:
@@ -63,8 +64,8 @@ def load_state(path: Path, variables: Sequence[keras.Variable]) -> int:
     found = {name: array.shape for name, array in arrays.items() if name != _STEP}
     if found != wanted or _STEP not in arrays:
         raise CheckpointFileError(
-            f"{path} is of another network or optimizer: it holds {len(found)} variables, and "
-            f"{len(wanted)} are expected; take another folder for this run."
+            f"{path} belongs to another network or optimizer: its {len(found)} variables differ "
+            f"from the {len(wanted)} of this run; choose another folder."
         )
     for name, variable in zip(names, variables, strict=True):
         variable.assign(arrays[name])
@@ -72,5 +73,5 @@ def load_state(path: Path, variables: Sequence[keras.Variable]) -> int:
 
 
 def _names(variables: Sequence[keras.Variable]) -> list[str]:
-    # Paths have numbers that another model in the same process counts up.
+    # Not the path, which contains numbers that depend on other models in the same process.
     return [f"{i:05}:{variable.name}" for i, variable in enumerate(variables)]

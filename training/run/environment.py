@@ -1,4 +1,4 @@
-"""Where and with what a run was made."""
+"""The machine and the software that a run uses."""
 
 import platform
 import shlex
@@ -23,7 +23,7 @@ _PACKAGES = (
 
 
 def environment(seed: int) -> dict[str, Any]:
-    """Return what can be known of the machine and the programs, as what JSON can hold.
+    """Return the command, software versions, git state and hardware, as JSON-serialisable values.
 
     Args:
         seed: of the run.
@@ -45,14 +45,14 @@ def environment(seed: int) -> dict[str, Any]:
 
 
 def command_line() -> str:
-    """Return the command that runs, as a shell takes it."""
+    """Return the command line of this process, quoted for a shell."""
     return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """Return the commit of the repository that a folder is in, and whether files differ from it.
+    """Return the commit of the repository around a folder, and whether files differ from it.
 
-    None if there is no repository, no commit in it, or no git.
+    None if there is no repository, no commit or no git.
     """
     commit = _git(folder, "rev-parse", "HEAD")
     if commit is None:

@@ -1,4 +1,4 @@
-"""The folder of a run: what it is, what happened, and what came out, which is written last."""
+"""The folder of a run: its recipe, its log and checkpoint, and at last its result."""
 
 import csv
 import json
@@ -45,11 +45,11 @@ _NAMES = (
 
 
 class RunFolder:
-    """Where a run writes. It is written in place; `result.json` says that the run is finished.
+    """The folder that a run writes into. It is finished as soon as it holds `result.json`.
 
     Attributes:
         path: of the folder.
-        kept: whether there is something in it that an error must not remove.
+        kept: whether it holds progress that must be kept if the run fails.
     """
 
     def __init__(self, path: Path, kept: bool = False) -> None:
@@ -63,33 +63,34 @@ class RunFolder:
         devices: Devices = ONE_DEVICE,
         replicas: int = 1,
     ) -> None:
-        """Write what is known before the first step."""
-        for entry in _left_over(self.path):
+        """Write what is known before the first step: recipe, environment and class names."""
+        for entry in _leftovers(self.path):
             shutil.rmtree(entry)
         (self.path / RESULT_FILE).unlink(missing_ok=True)
         self.write_text(RECIPE_FILE, recipe.to_json())
-        self.write_json(PREPROCESSING_FILE, asdict(evaluation_preprocessing(recipe)))
-        used = {**asdict(devices), "replicas": replicas}
-        self.write_json(ENVIRONMENT_FILE, environment(recipe.seed) | {"devices": used})
-        # A name is a line.
+        preprocessing = evaluation_preprocessing(recipe.model, recipe.weights)
+        self.write_json(PREPROCESSING_FILE, asdict(preprocessing))
+        used_devices = {**asdict(devices), "replicas": replicas}
+        self.write_json(ENVIRONMENT_FILE, environment(recipe.seed) | {"devices": used_devices})
+        # One name per line: line breaks within a name become spaces.
         self.write_text(LABELS_FILE, "".join(f"{' '.join(name.split())}\n" for name in class_names))
 
     def restore(self, variables: Sequence[keras.Variable]) -> int:
-        """Give variables the values of the last checkpoint, and return its step; 0: there is none.
+        """Set variables to the last checkpoint, and return the steps done; 0 without a checkpoint.
 
         Raises:
-            CheckpointFileError: if it can't be read, or is of other variables.
+            CheckpointFileError: if it can't be read, or holds other variables.
         """
         path = self.path / CHECKPOINT_FILE
         return load_state(path, variables) if path.exists() else 0
 
     def save(self, step: int, variables: Sequence[keras.Variable]) -> None:
-        """Write a checkpoint; a crash meanwhile leaves the one that was there."""
+        """Write a checkpoint; a crash while writing leaves the previous one in place."""
         save_state(self.path / CHECKPOINT_FILE, step, variables)
         self.kept = True
 
     def trim_log(self, epochs: int) -> None:
-        """Remove rows of the log that came after so many epochs, or were cut by a crash."""
+        """Remove the log's rows for later epochs, and a row that a crash left incomplete."""
         path = self.path / LOG_FILE
         if not path.is_file():
             return
@@ -98,7 +99,7 @@ class RunFolder:
         self.write_text(LOG_FILE, "".join(f"{','.join(row)}\n" for row in (head, *kept)))
 
     def add_row(self, row: Mapping[str, Any]) -> None:
-        """Add a row to the log; from the first one on, an error leaves the folder as it is."""
+        """Append a row to the log. From the first row on, the folder is kept if the run fails."""
         with (self.path / LOG_FILE).open("a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(row))
             if file.tell() == 0:
@@ -112,32 +113,32 @@ class RunFolder:
             model.save(place)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        """Write what JSON can hold."""
+        """Write a JSON file."""
         self.write_text(name, json.dumps(content, indent=2) + "\n")
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a text, whole or not at all."""
+        """Write a text file, completely or not at all."""
         with write_atomically(self.path / name, overwrite=True) as place:
             place.write_text(text, encoding="utf-8")
 
 
 def check_folder(path: str | Path, recipe: Recipe) -> bool:
-    """Tell whether there is a run at `path` to go on with; otherwise a new one may be written.
+    """Tell whether a folder holds a run to resume; if not, it is free for a new one.
 
-    A run goes on where it stopped: that of the same recipe, of which only `epochs` may have
-    changed, to more of them if it is finished.
+    A run can be resumed with the same recipe. Only `epochs` may differ; a finished run needs more
+    of them.
 
     Args:
-        path: of a folder, which may not exist.
+        path: of the folder, which need not exist.
         recipe: of the run.
 
     Raises:
-        RunFolderError: if something else is there.
+        RunFolderError: if the folder holds anything else.
     """
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise RunFolderError(f"{str(path)!r} is a file; choose a folder for the run.")
-    if not path.is_dir() or set(path.iterdir()) == _left_over(path):
+    if not path.is_dir() or set(path.iterdir()) == _leftovers(path):
         return False
     fault = _fault(path, recipe)
     if fault:
@@ -145,16 +146,16 @@ def check_folder(path: str | Path, recipe: Recipe) -> bool:
     return True
 
 
-def _left_over(path: Path) -> set[Path]:
-    """Return what a crash left of files that were being written beside their places."""
-    starts = tuple(f".{name}-" for name in _NAMES)
-    return {entry for entry in path.iterdir() if entry.name.startswith(starts)}
+def _leftovers(path: Path) -> set[Path]:
+    """Return temporary files that a crash left behind."""
+    prefixes = tuple(f".{name}-" for name in _NAMES)
+    return {entry for entry in path.iterdir() if entry.name.startswith(prefixes)}
 
 
 def _fault(path: Path, recipe: Recipe) -> str:
-    """Return what is wrong with a folder that is not empty."""
+    """Return why a folder that isn't empty can't be used; "" if it can."""
     if not (path / RECIPE_FILE).is_file():
-        return "is not empty, and holds no run"
+        return "is not empty, but holds no run"
     try:
         other = Recipe.from_json((path / RECIPE_FILE).read_text(encoding="utf-8"))
     except (RecipeError, OSError, UnicodeDecodeError):
@@ -167,14 +168,14 @@ def _fault(path: Path, recipe: Recipe) -> str:
 
 
 @contextmanager
-def run_folder(path: str | Path, recipe: Recipe) -> Iterator[RunFolder]:
-    """Lend the folder of a run, made if need be.
+def open_run_folder(path: str | Path, recipe: Recipe) -> Iterator[RunFolder]:
+    """Provide the folder of a run, and create it if needed.
 
-    If an error ends the block before an epoch is done, all of it is removed again; a run that was
-    there stays.
+    If an error ends the block before the first epoch or checkpoint is done, everything in the
+    folder is removed again, unless it held a run before.
 
     Args:
-        path: of a folder that is empty, does not exist, or holds a run to go on with.
+        path: of a folder that is empty, doesn't exist, or holds a run to resume.
         recipe: of the run.
 
     Raises:
@@ -183,33 +184,33 @@ def run_folder(path: str | Path, recipe: Recipe) -> Iterator[RunFolder]:
     >>> import tempfile
     >>> from training.recipes import find_recipe
     >>> path = Path(tempfile.mkdtemp(), "run")
-    >>> with run_folder(path, find_recipe("convmixer_digits")) as folder:
+    >>> with open_run_folder(path, find_recipe("convmixer_digits")) as folder:
     ...     folder.write_text("note.txt", "whole")
     >>> [entry.name for entry in path.iterdir()]
     ['note.txt']
     """
     path = Path(path)
-    goes_on = check_folder(path, recipe)
-    made = [folder for folder in (path, *path.parents) if not folder.exists()]
-    folder = RunFolder(path, kept=goes_on)
+    resumes = check_folder(path, recipe)
+    created = [folder for folder in (path, *path.parents) if not folder.exists()]
+    folder = RunFolder(path, kept=resumes)
     try:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunFolderError(
-                f"{str(path)!r} can't be made ({error.strerror}); choose another folder."
+                f"{str(path)!r} can't be created ({error.strerror}); choose another folder."
             ) from None
         yield folder
     except BaseException:
         if not folder.kept:
-            _remove(path, made)
+            _remove(path, created)
         raise
 
 
-def _remove(path: Path, made: Sequence[Path]) -> None:
-    """Empty a folder, and remove those that were made for it."""
+def _remove(path: Path, created: Sequence[Path]) -> None:
+    """Empty a folder, and remove the folders that were created for it."""
     for entry in path.iterdir() if path.is_dir() else ():
         shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    for folder in made:
-        with suppress(OSError):  # Others may have put something there.
+    for folder in created:
+        with suppress(OSError):  # Not empty: another process has used it meanwhile.
             folder.rmdir()

@@ -1,24 +1,22 @@
-"""What a run says of itself: before it starts, at its end, and when it fails."""
+"""What a run prints: before it starts, at its end, and when it fails."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import keras
 import tensorflow as tf
 from rich.console import Console
 
-from training.data import Data
 from training.distributed.cluster import Cluster
 from training.errors import TrainingError
-from training.loop.callbacks import TERMINATED
-from training.loop.memory_estimate import estimate
-from training.loop.trainer import Trainer
-from training.recipe import Recipe
+from training.loop.callbacks import EXIT_STATUS_OF_SIGTERM
+from training.loop.memory_estimate import estimate_memory
 from training.run.folder import RunFolder
 from training.run.result import Result
+from training.run.setup import Run
 
-# What TensorFlow raises then: whatever the network says of it.
-_LOST = (
+# What TensorFlow raises when another worker is lost; which one depends on the network.
+_LOST_WORKER_ERRORS = (
     tf.errors.AbortedError,
     tf.errors.CancelledError,
     tf.errors.UnavailableError,
@@ -27,60 +25,76 @@ _LOST = (
 
 
 @contextmanager
-def one_line_errors(
-    callbacks: list[keras.callbacks.Callback], console: Console, cluster: Cluster
+def explain_failures(
+    console: Console, cluster: Cluster, callbacks: Sequence[keras.callbacks.Callback] = ()
 ) -> Iterator[None]:
-    """Say what a failed step means, and let no callback keep files or the terminal."""
+    """Turn TensorFlow's errors into a TrainingError that says what to do.
+
+    Args:
+        console: to print to.
+        cluster: the workers that train.
+        callbacks: ended after any error, so that they release files, signals and the terminal.
+
+    Raises:
+        TrainingError: if TensorFlow fails in the block.
+        SystemExit: if this worker was terminated after the first one had saved the run and ended.
+    """
     try:
         yield
     except BaseException as error:
         for callback in callbacks:
             callback.on_train_end()
         if isinstance(error, SystemExit):
-            console.print("Terminated; what is done is saved, and the same command goes on.")
+            console.print("Terminated. The run is saved; the same command resumes it.")
+        if not isinstance(error, tf.errors.OpError):
+            raise
         terminated = any(getattr(callback, "terminated", False) for callback in callbacks)
-        if isinstance(error, tf.errors.OpError) and terminated and not cluster.is_first:
-            raise SystemExit(TERMINATED) from None  # The first worker has saved the run, and ended.
-        if isinstance(error, _LOST) and cluster.size > 1:
-            raise TrainingError(
-                "Another worker has ended, or can't be reached; start the same command on all "
-                "machines again, and the run goes on from its checkpoint."
-            ) from error
-        if isinstance(error, tf.errors.ResourceExhaustedError):
-            raise TrainingError(
-                "The device's memory does not suffice; take a smaller batch_size, more parts to "
-                "accumulate, remat, or bfloat16."
-            ) from error
-        if isinstance(error, tf.errors.OpError):
-            first, *_ = [*str(error.message).splitlines(), ""]
-            raise TrainingError(f"A step failed: {first or type(error).__name__}") from error
-        raise
+        if terminated and not cluster.is_first:
+            raise SystemExit(EXIT_STATUS_OF_SIGTERM) from None
+        raise TrainingError(_explanation(error, cluster.size)) from error
 
 
-def say_start(console: Console, recipe: Recipe, data: Data, model: Trainer) -> None:
-    """Print what the run is, before it starts."""
-    devices = model.distribute_strategy
-    replicas = devices.num_replicas_in_sync
+def _explanation(error: tf.errors.OpError, workers: int) -> str:
+    if isinstance(error, _LOST_WORKER_ERRORS) and workers > 1:
+        return (
+            "Another worker has ended, or can't be reached; start the same command on all machines "
+            "again, and the run resumes from its checkpoint."
+        )
+    if isinstance(error, tf.errors.ResourceExhaustedError):
+        return (
+            "The device has run out of memory; use a smaller batch_size, a larger accumulate, "
+            "remat, or bfloat16."
+        )
+    first, *_ = [*str(error.message).splitlines(), ""]
+    return f"A training step failed: {first or type(error).__name__}"
+
+
+def print_start(run: Run) -> None:
+    """Print the network, the data, the memory estimate and the devices."""
+    data, strategy, replicas = run.data, run.strategy, run.strategy.num_replicas_in_sync
+    memory = estimate_memory(run.trainer, run.recipe.batch_size // replicas)
     lines = [
-        f"{recipe.name}: {model.network.name}, {model.network.count_params():,} parameters",
-        f"{data.address}: {data.train.size:,} images to train with, {data.validation.size:,} to "
-        f"measure with, {data.num_classes:,} classes",
-        str(estimate(model, recipe.batch_size // replicas)) + (" on each" if replicas > 1 else ""),
+        f"{run.recipe.name}: {run.network.name}, {run.network.count_params():,} parameters",
+        f"{data.address}: {data.train.size:,} training images, {data.validation.size:,} validation "
+        f"images, {data.num_classes:,} classes",
+        f"{memory} on each replica" if replicas > 1 else str(memory),
     ]
     if data.skipped:
-        lines.insert(2, f"{len(data.skipped):,} files are skipped, since they are no good image")
-    if devices is not tf.distribute.get_strategy():
-        names = ", ".join(name.partition("/task:0")[2] for name in devices.extended.worker_devices)
-        lines.append(f"Trains on {replicas} replica{'s' * (replicas > 1)}, here on {names}.")
+        lines.insert(2, f"{len(data.skipped):,} files are skipped: they aren't usable images")
+    if strategy is not tf.distribute.get_strategy():
+        local = ", ".join(name.partition("/task:0")[2] for name in strategy.extended.worker_devices)
+        plural = "s" if replicas > 1 else ""
+        lines.append(f"Training on {replicas} replica{plural}; this process uses {local}.")
     for line in lines:
-        console.print(line, markup=False, soft_wrap=True)
+        run.console.print(line, markup=False, soft_wrap=True)
 
 
-def say_result(console: Console, result: Result, folder: RunFolder | None) -> None:
+def print_result(run: Run, result: Result, folder: RunFolder | None) -> None:
+    """Print the accuracy, the duration, and where the run was written."""
     line = (
-        f"{result.top1:.2%} of {result.validation_images:,} held-out images are right, after "
-        f"{result.seconds:.0f} s."
+        f"Top-1 accuracy {result.top1:.2%} on {result.validation_images:,} validation images, "
+        f"after {result.seconds:.0f} s."
     )
-    console.print(line, markup=False, soft_wrap=True)
+    run.console.print(line, markup=False, soft_wrap=True)
     if folder is not None:
-        console.print(f"Everything is in {folder.path}.", markup=False, soft_wrap=True)
+        run.console.print(f"Everything is in {folder.path}.", markup=False, soft_wrap=True)

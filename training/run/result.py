@@ -1,4 +1,4 @@
-"""What came out of a run."""
+"""The result of a run."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,24 +10,24 @@ from training.run.environment import command_line
 
 @dataclass(frozen=True)
 class Result:
-    """What came out of a run.
+    """The result of a run.
 
     Attributes:
-        recipe: its name.
+        recipe: name of the recipe.
         model: name of the network.
         dataset: address of the data.
-        validation_images: held-out images that it was measured on.
-        top1: share of them whose class is the likeliest one, of the network as it is saved.
-        top5: share of them whose class is among the five likeliest; None below 6 classes.
-        loss: mean over them.
-        images_per_second: of training; None where a resumed run had nothing left to train.
-        seconds: all of it took.
+        validation_images: number of validation images.
+        top1: top-1 accuracy of the saved network on the validation images, as a fraction.
+        top5: top-5 accuracy, as a fraction; None for fewer than 6 classes.
+        loss: mean over the validation images.
+        images_per_second: speed of training; None if a resumed run had nothing left to train.
+        seconds: duration of the whole run.
         epochs: passes over the training images.
         steps: updates of the weights.
-        parameters: of the network.
-        skipped: files of the data that were left out, since they are no good image.
+        parameters: number of parameters of the network.
+        skipped: number of files that were skipped because they aren't usable images.
         seed: of the run.
-        network: images (B, H, W, C) in [0, 255] to probabilities (B, classes), in float32.
+        network: maps images (B, H, W, C) in [0, 255] to probabilities (B, classes), in float32.
     """
 
     recipe: str
@@ -47,7 +47,7 @@ class Result:
     network: keras.Model = field(repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what JSON can hold of it, with the command that measured it."""
+        """Return the result as JSON-serialisable values, with the command that produced it."""
         command = command_line()
         return {
             "model": self.model,

@@ -13,7 +13,7 @@ from tests.training.distributed.test_strategy import (
     check_steps,
     printed,
 )
-from training.distributed.cluster import Cluster, meet, read_cluster
+from training.distributed.cluster import Cluster, read_cluster, wait_for_workers
 from training.errors import RecipeError
 from training.recipes import find_recipe
 
@@ -81,17 +81,19 @@ def test_what_is_no_cluster(text, monkeypatch):
 
 def test_no_cluster(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    with pytest.raises(RecipeError, match=r"^Several workers need the environment variable TF_"):
+    with pytest.raises(
+        RecipeError, match=r"^Strategy 'multiworker' needs the environment variable TF_"
+    ):
         read_cluster()
 
 
 def test_workers_that_do_not_come_are_named():
     mine, first, second = (f"127.0.0.1:{port}" for port in free_ports(3))
-    with pytest.raises(RecipeError, match=f"^After 1 s there is no answer from worker {first}; st"):
-        meet(Cluster((mine, first), 0), 1)
-    message = "no answer from 127.0.0.1:[0-9]+ and 1 more worker"
+    with pytest.raises(RecipeError, match=f"^No answer from worker {first} after 1 s; st"):
+        wait_for_workers(Cluster((mine, first), 0), 1)
+    message = "No answer from worker 127.0.0.1:[0-9]+ and 1 more after"
     with pytest.raises(RecipeError, match=message):
-        meet(Cluster((mine, first, second), 0), 1)
+        wait_for_workers(Cluster((mine, first, second), 0), 1)
 
 
 def test_workers_that_come_are_met():
@@ -99,7 +101,7 @@ def test_workers_that_come_are_met():
     with socket.create_server(("127.0.0.1", 0)) as other:
         address = f"127.0.0.1:{other.getsockname()[1]}"
         start = time.monotonic()
-        meet(Cluster((f"127.0.0.1:{port}", address), 0), 60)
+        wait_for_workers(Cluster((f"127.0.0.1:{port}", address), 0), 60)
         assert time.monotonic() - start < 30
 
 
@@ -107,14 +109,14 @@ def test_a_port_that_is_taken():
     with socket.create_server(("", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(RecipeError, match=f"^This worker's port {port} can't be opened"):
-            meet(Cluster((f"127.0.0.1:{port}", "127.0.0.1:9"), 0), 1)
+            wait_for_workers(Cluster((f"127.0.0.1:{port}", "127.0.0.1:9"), 0), 1)
 
 
 def test_slices_are_shared_out():
-    from tests.helpers.runs import tiny
-    from training.devices import Devices
-    from training.distributed.strategy import open_strategy
+    from training.distributed.strategy import check_mix_slices
 
     assert find_recipe("convmixer_digits").mix_slices == 1
-    with pytest.raises(RecipeError, match=r"multiple of the 2 workers.*received 1; --mix-slices 2"):
-        open_strategy(Devices(), tiny(), Cluster(("a:1", "b:2"), 0))
+    with pytest.raises(
+        RecipeError, match=r"multiple of the 2 workers.*received 1\. With --mix-slices 2"
+    ):
+        check_mix_slices(1, Cluster(("a:1", "b:2"), 0))

@@ -184,7 +184,8 @@ def test_a_worker_alone_gives_up(tmp_path):
     processes[1].kill()
     (code, out, err), _ = end(processes)
     assert code == 1, (out, err)
-    assert f"After {WAIT} s there is no answer from worker 127.0.0.1:" in err.splitlines()[-1]
+    assert "No answer from worker 127.0.0.1:" in err.splitlines()[-1]
+    assert f" after {WAIT} s; start the same command" in err.splitlines()[-1]
     assert not (tmp_path / "run").exists()
 
 

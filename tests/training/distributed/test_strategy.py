@@ -10,12 +10,15 @@ import tensorflow as tf
 
 from benchmarks.distributed.replicas import furthest
 from keras_mixers_cli.recipe_options import parse
-from tests.helpers.runs import tiny
 from training.devices import Devices
-from training.distributed import strategy
-from training.distributed.strategy import check_shared_statistics, open_strategy, shared
+from training.distributed.strategy import (
+    check_batch_size,
+    check_shared_statistics,
+    open_strategy,
+    prepare_for_replicas,
+)
 from training.errors import RecipeError
-from training.keras_internals import HOOK, add_up
+from training.keras_internals import ALL_REDUCE_METHOD, sum_over_replicas
 from training.optimizer import SGD, AdamW
 
 ROOT = Path(__file__).parents[3]
@@ -126,29 +129,28 @@ def test_typos_in_code():
         Devices("mirored")
 
 
-def test_batches_must_divide(monkeypatch):
+def test_batches_must_divide():
     class Three:
         num_replicas_in_sync = 3
 
-    monkeypatch.setattr(strategy, "_mirrored", lambda names: Three())
-    with pytest.raises(RecipeError, match=r"divide by the 3 replicas; received 256\.$"):
-        open_strategy(Devices("mirrored"), tiny())
-    with pytest.raises(RecipeError, match=r"3 replicas, times the 2 to accumulate; received 256"):
-        open_strategy(Devices("mirrored"), tiny(accumulate=2))
+    with pytest.raises(RecipeError, match=r"multiple of the 3 replicas; received 256\.$"):
+        check_batch_size(256, 1, Three())
+    with pytest.raises(RecipeError, match="3 replicas times the 2 accumulated parts; received 256"):
+        check_batch_size(256, 2, Three())
+    check_batch_size(258, 2, Three())
 
 
 def test_statistics_that_cannot_be_shared():
     network = keras.Sequential([keras.Input((2,)), keras.layers.BatchNormalization()], name="some")
-    in_parts = tiny(accumulate=2)
     two = Devices("mirrored")
-    check_shared_statistics(network, tiny(), Replicas(), two)
-    check_shared_statistics(network, in_parts, tf.distribute.get_strategy(), two)
-    check_shared_statistics(network, in_parts, Replicas(), Devices("mirrored", "averaged"))
-    message = r"^Recipe\.accumulate must be 1 on several replicas, where some's .*received 2; remat"
+    check_shared_statistics(network, 1, Replicas(), two)
+    check_shared_statistics(network, 2, tf.distribute.get_strategy(), two)
+    check_shared_statistics(network, 2, Replicas(), Devices("mirrored", "averaged"))
+    message = r"^Recipe\.accumulate must be 1 on several replicas if some .*received 2\. To save"
     with pytest.raises(RecipeError, match=message):
-        check_shared_statistics(network, in_parts, Replicas(), two)
+        check_shared_statistics(network, 2, Replicas(), two)
     without = keras.Sequential([keras.Input((2,)), keras.layers.LayerNormalization()])
-    check_shared_statistics(without, in_parts, Replicas(), two)
+    check_shared_statistics(without, 2, Replicas(), two)
 
 
 @pytest.mark.parametrize("make", [SGD, AdamW])
@@ -159,12 +161,12 @@ def test_keras_calls_the_method_that_is_replaced(make, scaled):
     outer = keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer
     variable = keras.Variable([1.0])
     outer.build([variable])
-    loss, gradients = add_up(outer, tf.constant(2.0), [tf.constant([3.0])])
+    loss, gradients = sum_over_replicas(outer, tf.constant(2.0), [tf.constant([3.0])])
     assert (float(loss), float(gradients[0][0])) == (2, 3)
-    assert HOOK in vars(optimizer)
-    assert HOOK not in vars(make(0.1))
+    assert ALL_REDUCE_METHOD in vars(optimizer)
+    assert ALL_REDUCE_METHOD not in vars(make(0.1))
     called = []
-    setattr(optimizer, HOOK, lambda pairs: called.append(len(pairs)) or pairs)
+    setattr(optimizer, ALL_REDUCE_METHOD, lambda pairs: called.append(len(pairs)) or pairs)
     outer.apply_gradients(zip(gradients, [variable], strict=True))
     assert called == [1]
 
@@ -173,32 +175,32 @@ def test_an_optimizer_without_the_method_is_refused():
     class Other:
         pass
 
-    with pytest.raises(AttributeError, match=f"Other has no {HOOK}"):
-        add_up(Other(), tf.constant(0.0), [])
+    with pytest.raises(AttributeError, match=f"Other has no method {ALL_REDUCE_METHOD}"):
+        sum_over_replicas(Other(), tf.constant(0.0), [])
 
 
 def test_on_one_device_nothing_is_shared():
     network = keras.Sequential([keras.Input((2,)), keras.layers.BatchNormalization()])
-    with shared(network, tf.distribute.get_strategy(), Devices("mirrored")):
+    with prepare_for_replicas(network, tf.distribute.get_strategy(), Devices("mirrored")):
         assert not network.layers[0].synchronized
 
 
 def test_statistics_are_shared_only_in_the_block():
     network = keras.Sequential([keras.Input((2,)), keras.layers.BatchNormalization()])
-    with shared(network, Replicas(), Devices("mirrored")):
+    with prepare_for_replicas(network, Replicas(), Devices("mirrored")):
         assert network.layers[0].synchronized
     assert not network.layers[0].synchronized
 
 
 def test_averaged_statistics_are_not_shared():
     network = keras.Sequential([keras.Input((2,)), keras.layers.BatchNormalization()])
-    with shared(network, Replicas(), Devices("mirrored", "averaged")):
+    with prepare_for_replicas(network, Replicas(), Devices("mirrored", "averaged")):
         assert not network.layers[0].synchronized
 
 
 def test_a_tpu_that_is_not_there():
     with pytest.raises(RecipeError, match=r"^There is no TPU that TensorFlow can use \(.+\)\.$"):
-        open_strategy(Devices("tpu"), tiny())
+        open_strategy(Devices("tpu"))
 
 
 @pytest.mark.parametrize("name", ["steps_per_execution", "wait"])

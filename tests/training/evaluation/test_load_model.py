@@ -14,7 +14,7 @@ from tests.helpers.rounding import assert_close
 from training.evaluation.load_model import load_model
 from training.recipe import ModelSpec, Optimizer, Recipe, WarmupCosine
 from training.recipes.shared_augmentations import DIGITS
-from training.run.folder import run_folder
+from training.run.folder import open_run_folder
 
 NAMES = ["cat", "dog", "eel"]
 
@@ -82,7 +82,7 @@ def test_a_run_is_cut_as_its_folder_says(tmp_path, since):
         augmentation=DIGITS,
     )
     assert load_model(tmp_path).crop == 0.96
-    with run_folder(tmp_path / "run", recipe) as folder:
+    with open_run_folder(tmp_path / "run", recipe) as folder:
         folder.write_start(recipe, NAMES)
     shutil.copy(tmp_path / "run" / since, tmp_path)  # The recipe alone: as older runs have it.
     opened = load_model(tmp_path)

@@ -4,17 +4,17 @@ import pytest
 import tensorflow as tf
 
 from keras_mixers import ConvMixer
-from training.loop.mixed_precision import computing_in
+from training.loop.mixed_precision import precision_scope
 from training.loop.trainer import Trainer
 
 
 def test_the_policy_is_what_it_was_afterwards():
     keras.config.set_dtype_policy("mixed_bfloat16")
-    with computing_in("float32"):
+    with precision_scope("float32"):
         assert keras.layers.Dense(1).compute_dtype == "float32"
     assert keras.config.dtype_policy().name == "mixed_bfloat16"
     keras.config.set_dtype_policy("float32")
-    with pytest.raises(ZeroDivisionError), computing_in("float16"):
+    with pytest.raises(ZeroDivisionError), precision_scope("float16"):
         raise ZeroDivisionError
     assert keras.config.dtype_policy().name == "float32"
 
@@ -24,7 +24,7 @@ def test_the_policy_is_what_it_was_afterwards():
 )
 def test_pixels_are_not_rounded(precision):
     """bfloat16 has no 200.3, which erased and mixed pixels may be."""
-    with computing_in(precision):
+    with precision_scope(precision):
         network = ConvMixer(
             4, 1, 4, 3, input_shape=(8, 8, 3), classes=2, classifier_activation=None
         )
@@ -39,7 +39,7 @@ def test_pixels_are_not_rounded(precision):
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_weights_and_logits_stay_in_float32(precision):
-    with computing_in(precision):
+    with precision_scope(precision):
         network = ConvMixer(
             4, 1, 4, 3, input_shape=(8, 8, 3), classes=2, classifier_activation=None
         )

@@ -6,8 +6,8 @@ import tensorflow as tf
 from keras_mixers import ConvMixer, MLPMixer, T2TViT
 from tests.helpers.rounding import assert_all_close, assert_close
 from training.loop.memory_estimate import peak_bytes
-from training.loop.mixed_precision import computing_in
-from training.loop.rematerialisation import Remat, checkpointed
+from training.loop.mixed_precision import precision_scope
+from training.loop.rematerialisation import Remat, rematerialise_blocks
 
 RATES = {"drop_rate": 0.2, "drop_path_rate": 0.5}
 # No network here has more, there and back: T2T-ViT adds up 147 pixels, twice 64 tokens and, in a
@@ -51,7 +51,7 @@ def test_gradients_masks_and_statistics_are_the_same_in_less_memory(family, dept
     found = []
     for again in (False, True):
         model = build(family, depth)
-        network = checkpointed(model) if again else model
+        network = rematerialise_blocks(model) if again else model
         step = tf.function(backward(network, model.trainable_variables))
         steps = [step(images(model)) for _ in range(2)]
         memory = peak_bytes(step.get_concrete_function(images(model)).graph)
@@ -81,7 +81,7 @@ def test_without_a_graph():
     found = []
     for again in (False, True):
         model = build("MLPMixer")
-        network = checkpointed(model) if again else model
+        network = rematerialise_blocks(model) if again else model
         step = backward(network, model.trainable_variables)
         found.append([step(images(model)) for _ in range(2)])
     check_equal(*found)
@@ -91,16 +91,16 @@ def test_t2t_attention_without_modes():
     model = build("T2TViT", depth=1, mixer="transformer")
     plain = backward(model, model.trainable_variables)(images(model))[1]
     again = build("T2TViT", depth=1, mixer="transformer")
-    network = checkpointed(again)
+    network = rematerialise_blocks(again)
     assert isinstance(network.get_layer("remat_token_mixer_0"), Remat)
     other = backward(network, again.trainable_variables)(images(again))[1]
     assert_all_close(other, plain, ROUNDINGS)
 
 
 def test_half_precision():
-    with computing_in("float16"):
+    with precision_scope("float16"):
         model = build("ConvMixer")
-        network = checkpointed(model)
+        network = rematerialise_blocks(model)
     step = backward(network, model.trainable_variables)
     plain = backward(model, model.trainable_variables)
     for one, other in zip(step(images(model))[1], plain(images(model))[1], strict=True):
@@ -110,7 +110,7 @@ def test_half_precision():
 
 def test_the_weights_are_shared():
     model = build("ConvMixer")
-    network = checkpointed(model)
+    network = rematerialise_blocks(model)
     shared = zip(network.trainable_variables, model.trainable_variables, strict=True)
     assert all(one is other for one, other in shared)
     assert sum(isinstance(layer, Remat) for layer in network.layers) == 2
@@ -120,5 +120,5 @@ def test_the_weights_are_shared():
 
 def test_a_model_without_blocks():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)], name="plain")
-    with pytest.raises(ValueError, match="plain has no block that could be computed again"):
-        checkpointed(model)
+    with pytest.raises(ValueError, match="plain has no block to rematerialise"):
+        rematerialise_blocks(model)

@@ -9,7 +9,7 @@ from tests.helpers.rounding import assert_all_close, assert_close
 from tests.helpers.runs import batch, network, repeated
 from training.errors import TrainingError
 from training.loop.callbacks import AverageWeights, StopOnNaN, Timing
-from training.loop.mixed_precision import computing_in
+from training.loop.mixed_precision import precision_scope
 from training.loop.step_functions import WholeEpochs
 from training.loop.trainer import Trainer
 from training.losses import build_loss
@@ -177,7 +177,7 @@ def test_float16_scales_the_loss_as_keras_does():
     images, labels = batch()
     before, moved = network().get_weights(), []
     for wrapped in (True, False):
-        with computing_in("float16"):
+        with precision_scope("float16"):
             plain = network()
             model = Trainer(plain) if wrapped else plain
             model.compile(SGD(0.1), build_loss("softmax"))
@@ -193,7 +193,7 @@ def test_float16_scales_the_loss_as_keras_does():
 @pytest.mark.parametrize("count", [1, 2])
 def test_float16_skips_a_step_that_overflows(count):
     images, labels = batch()
-    with computing_in("float16"):
+    with precision_scope("float16"):
         model = compiled(SGD(0.1), count)
     model.optimizer.build(model.trainable_variables)
     model.optimizer.dynamic_scale.assign(2.0**40)

@@ -7,7 +7,7 @@ from tests.helpers.runs import tiny
 from training.devices import Devices
 from training.errors import RunFolderError
 from training.run.environment import command_line, environment, git_state
-from training.run.folder import RunFolder, check_folder, run_folder
+from training.run.folder import RunFolder, check_folder, open_run_folder
 
 
 def message_of(path, recipe):
@@ -17,7 +17,7 @@ def message_of(path, recipe):
 
 
 def start(path, recipe, then=lambda folder: None):
-    with run_folder(path, recipe) as folder:
+    with open_run_folder(path, recipe) as folder:
         folder.write_start(recipe, ["a", "b"])
         then(folder)
 
@@ -34,7 +34,7 @@ def test_a_place_that_is_taken(tmp_path):
     assert message_of(tmp_path / "file", tiny()) == (
         f"'{tmp_path / 'file'}' is a file; choose a folder for the run."
     )
-    assert message_of(tmp_path, tiny()) == f"'{tmp_path}' is not empty, and holds no run{end}"
+    assert message_of(tmp_path, tiny()) == f"'{tmp_path}' is not empty, but holds no run{end}"
     run = tmp_path / "run"
     start(run, tiny())
     assert check_folder(run, tiny())  # One that did not finish goes on, to other epochs too.
@@ -50,7 +50,7 @@ def test_a_place_that_is_taken(tmp_path):
 
 
 def test_devices_are_remembered(tmp_path):
-    with run_folder(tmp_path / "run", tiny()) as folder:
+    with open_run_folder(tmp_path / "run", tiny()) as folder:
         folder.write_start(tiny(), ["a", "b"], Devices("mirrored", "averaged"), replicas=2)
     found = json.loads((tmp_path / "run" / "environment.json").read_text())["devices"]
     assert found == {
@@ -89,7 +89,7 @@ def test_the_log_ends_where_the_checkpoint_does(tmp_path):
 
 def test_a_place_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(RunFolderError, match=r"/file/run' can't be made \(Not a directory\)"):
+    with pytest.raises(RunFolderError, match=r"/file/run' can't be created \(Not a directory\)"):
         start(tmp_path / "file" / "run", tiny())
 
 
@@ -136,7 +136,7 @@ def test_what_fails_after_a_checkpoint_is_kept(tmp_path):
 
 
 def test_a_name_is_a_line(tmp_path):
-    with run_folder(tmp_path, tiny()) as folder:
+    with open_run_folder(tmp_path, tiny()) as folder:
         folder.write_start(tiny(), ["a\nb", " \u00e9 "])
     assert (tmp_path / "labels.txt").read_bytes() == "a b\n\u00e9\n".encode()
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from training.distributed.cluster import ALONE, Cluster
 from training.errors import TrainingError
 from training.loop.callbacks import Checkpoints
-from training.run.messages import one_line_errors
+from training.run.messages import explain_failures
 
 FIRST, SECOND = (Cluster(("a:1", "b:1"), index) for index in (0, 1))
 
@@ -19,19 +19,19 @@ def raised(error, cluster=ALONE, terminated=False):
     callback.terminated = terminated
     with (
         pytest.raises(BaseException) as caught,  # noqa: PT011
-        one_line_errors([callback], Console(file=text), cluster),
+        explain_failures(Console(file=text), cluster, [callback]),
     ):
         raise error
-    assert not callback._is_main  # `fit` did not get to its end, which gives the signal back.
+    assert not callback._handles_sigterm  # Given back, though `fit` did not end.
     return caught.value, text.getvalue()
 
 
 @pytest.mark.parametrize(
     ("error", "cluster", "message"),
     [
-        (tf.errors.ResourceExhaustedError, ALONE, "The device's memory does not suffice; take a"),
-        (tf.errors.InvalidArgumentError, ALONE, r"A step failed: No JPEG$"),
-        (tf.errors.UnavailableError, ALONE, r"A step failed: No JPEG$"),
+        (tf.errors.ResourceExhaustedError, ALONE, "The device has run out of memory; use a small"),
+        (tf.errors.InvalidArgumentError, ALONE, r"A training step failed: No JPEG$"),
+        (tf.errors.UnavailableError, ALONE, r"A training step failed: No JPEG$"),
         (tf.errors.UnavailableError, FIRST, "Another worker has ended, or can't be reached; start"),
         (tf.errors.AbortedError, SECOND, "Another worker has ended, or can't be reached; start"),
     ],
@@ -53,7 +53,7 @@ def test_other_errors_stay_what_they_are():
 def test_an_end_that_was_asked_for():
     found, printed = raised(SystemExit(143), terminated=True)
     assert found.code == 143
-    assert printed.startswith("Terminated; what is done is saved")
+    assert printed.startswith("Terminated. The run is saved")
 
 
 def test_workers_end_as_the_first_one_does():
