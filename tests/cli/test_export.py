@@ -2,11 +2,14 @@
 
 import importlib.util
 import json
+import shutil
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 
@@ -21,15 +24,17 @@ from tests.helpers.command_line import failure, run
 from tests.hub_export.saved_model.test_saved_model import conv_mixer, perturb
 
 
-@pytest.fixture(autouse=True)
-def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run exports here: tests/hub_export sees to it that they run in a new process."""
+@pytest.fixture(scope="module", autouse=True)
+def _in_this_process() -> Iterator[None]:
+    """Run exports here; tests/hub_export covers that they run in a new process."""
 
     def run_worker(command: list[str], **_options: object) -> SimpleNamespace:
         worker.main(*command[-3:])
         return SimpleNamespace(returncode=0)
 
-    monkeypatch.setattr(verification, "subprocess", SimpleNamespace(run=run_worker))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verification, "subprocess", SimpleNamespace(run=run_worker))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -46,17 +51,19 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def write_only(write, _model, path, **_options) -> Verification:
-    write(path)
-    return Verification(path.name, images=0, checks=())
-
-
-def test_export_and_verify(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = tmp_path / "hub"
+@pytest.fixture(scope="module")
+def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder that `export hub` wrote, and what it printed."""
+    out = tmp_path_factory.mktemp("exported") / "hub"
     result = run("export", "hub", trained, out, "--tar", "--licence", "MIT")
     assert result.exit_code == 0, result.output
-    assert "serving_default:logits" in result.stdout
-    assert result.stdout.count("ok") == 9
+    return out, result.stdout
+
+
+def test_hub(exported: tuple[Path, str]) -> None:
+    out, printed = exported
+    assert "serving_default:logits" in printed
+    assert printed.count("ok") == 9
     card = (out / "README.md").read_text()
     assert "75.00 % of predictions are right; source: keras-mixers train mine" in card
     assert "input's side divided by 0.75 (bilinear, antialiased)" in card
@@ -65,25 +72,52 @@ def test_export_and_verify(trained: Path, tmp_path: Path, monkeypatch: pytest.Mo
         metadata = json.loads((out / handle / "assets/metadata.json").read_text())
         assert (metadata["crop"], metadata["interpolation"]) == (0.75, "bilinear")
 
-    result = run("verify", out, "--against", trained)
-    assert result.exit_code == 0, result.output
-    assert result.stdout.count("8 images") == 4
 
+def test_hub_replaces_an_export_only_if_told(
+    trained: Path,
+    exported: tuple[Path, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def write_only(
+        write: Callable[[Path], None], model: object, path: Path, **_options: object
+    ) -> Verification:
+        path.mkdir()
+        return Verification(path.name, images=0, checks=())
+
+    out = tmp_path / "hub"
+    shutil.copytree(exported[0], out)
+    assert "exists; pass" in failure(run("export", "hub", trained, out))
+    monkeypatch.setattr(hub, "export_verified", write_only)
+    assert run("export", "hub", trained, out, "--overwrite").exit_code == 0
+    assert not (out / "classification.tar.gz").exists()
+
+
+def test_verify_compares_every_part_of_a_folder(
+    trained: Path, exported: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compare(path: Path, model: keras.Model, data: Path | None) -> Verification:
+        assert (model.name, data) == ("mine", None)
+        return Verification(path.name, images=8, checks=())
+
+    monkeypatch.setattr(verification, "verify", compare)
+    result = run("verify", exported[0], "--against", trained)
+    assert result.exit_code == 0, result.output
+    for part in hub.HANDLES:
+        assert f"{exported[0] / part}, 8 images" in result.stdout
+        assert f"{exported[0] / part}.tar.gz, 8 images" in result.stdout
+
+
+def test_verify_names_another_model_s_export(exported: tuple[Path, str], tmp_path: Path) -> None:
     other = tmp_path / "other.keras"
     conv_mixer(name="other").save(other)
-    result = run("verify", out / "classification.tar.gz", "--against", other)
+    result = run("verify", exported[0] / "classification.tar.gz", "--against", other)
     assert result.exit_code == 1
     assert "DIFFERS" in result.stdout
     assert result.stderr.startswith(
         "error: classification.tar.gz doesn't match the model: call differs"
     )
     assert result.stderr.count("\n") == 1
-
-    assert "exists; pass" in failure(run("export", "hub", trained, out))
-    # Written again, it need not be compared again.
-    monkeypatch.setattr(hub, "export_verified", write_only)
-    assert run("export", "hub", trained, out, "--overwrite").exit_code == 0
-    assert not (out / "classification.tar.gz").exists()
 
 
 def test_verify_on_own_images(trained: Path, tmp_path: Path) -> None:
