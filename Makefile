@@ -1,16 +1,16 @@
-# Python 3.11 to 3.13 and make are all that a machine needs; each target builds its environment. Another
-# Python than python3: `make PYTHON=python3.13 test`, in a fresh clone or after `make clean`.
+# A machine needs only make and Python 3.11, 3.12 or 3.13; each target builds its own environment. To use another
+# Python than python3, run `make PYTHON=python3.13 test` in a fresh clone or after `make clean`.
 PYTHON ?= python3
-# The newest that tensorflow-addons and tflite-support take.
+# The newest Python that tensorflow-addons and tflite-support support.
 OLD_PYTHON ?= $(or $(shell command -v python3.11),$(PYTHON))
 PYTEST = bin/python -m pytest
 
 .PHONY: quickstart test lint test-backends test-distributed test-slow test-portable test-old-stack test-metadata test-faults parity wheel benchmark clean
 
-quickstart: .venv/installed  ## Train, save, export and look at a small model, on real scans
+quickstart: .venv/installed  ## Train, save, export and draw a small model, on real scans of digits
 	.venv/bin/keras-mixers quickstart --overwrite
 
-test: lint  ## Everyday: lint, types, tests, README
+test: lint  ## Everyday checks: lint, types, tests and README's examples
 	.venv-dev/$(PYTEST) -n 2 --dist loadfile
 
 lint: .venv-dev/installed
@@ -22,13 +22,13 @@ lint: .venv-dev/installed
 test-backends: .venv-backends/installed  ## The same numbers on TensorFlow, JAX and torch
 	.venv-backends/$(PYTEST) -m backends
 
-test-distributed: .venv-dev/installed  ## Several replicas and workers equal one device; runs that are killed go on
+test-distributed: .venv-dev/installed  ## Several replicas and workers equal one device; killed runs resume
 	.venv-dev/$(PYTEST) -m distributed -rP
 
-test-slow: .venv-dev/installed  ## Published recipes, the quick ones' accuracy, and what TFLite keeps of it
+test-slow: .venv-dev/installed  ## Published recipes, the accuracy of the quick ones and of their TFLite files
 	.venv-dev/$(PYTEST) -m slow -n 2 --dist loadfile
 
-test-portable: .venv-portable/installed  ## TFLite, ONNX and OpenVINO take the layers
+test-portable: .venv-portable/installed  ## TFLite, ONNX and OpenVINO convert the layers
 	.venv-portable/$(PYTEST) -m portable
 
 test-old-stack: .venv-dev/installed .venv-old-stack/installed  ## TensorFlow 2.15 and tensorflow-addons fine-tune the exports
@@ -36,25 +36,25 @@ test-old-stack: .venv-dev/installed .venv-old-stack/installed  ## TensorFlow 2.1
 	.venv-dev/bin/python -m tests.old_stack.export build/old-stack
 	OLD_STACK_EXPORTS=build/old-stack .venv-old-stack/$(PYTEST) -c tests/old_stack/pytest.ini tests/old_stack/test_fine_tuning.py
 
-test-metadata: .venv-dev/installed .venv-tflite-support/installed  ## Google's tflite-support takes the TFLite files
+test-metadata: .venv-dev/installed .venv-tflite-support/installed  ## Google's tflite-support reads the TFLite files
 	rm -rf build/tflite-support
 	.venv-dev/bin/python -m tests.tflite_support.export build/tflite-support
 	TFLITE_FILES=build/tflite-support .venv-tflite-support/$(PYTEST) -c tests/tflite_support/pytest.ini tests/tflite_support/test_metadata.py
 
-test-faults: .venv-dev/installed  ## The code broken in eleven places: everyday tests see each
+test-faults: .venv-dev/installed  ## Break the code in eleven places: the everyday tests must notice each
 	.venv-dev/bin/python -m tests.faults
 
-parity: .venv-reference/installed  ## Every variant that timm has, at full size
+parity: .venv-reference/installed  ## Compare every variant that timm has, at full size
 	.venv-reference/$(PYTEST) -m parity
 
-wheel: .venv-dev/installed  ## The wheel holds four packages and works in an empty environment
+wheel: .venv-dev/installed  ## Build a wheel with four packages; it must work in an empty environment
 	rm -rf build dist .venv-wheel
 	.venv-dev/bin/python -m build --wheel --outdir dist
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/pip install --quiet dist/*.whl
 	.venv-wheel/bin/python tests/check_wheel.py dist/*.whl
 
-benchmark: .venv-reference/installed  ## Inference beside timm, in one run
+benchmark: .venv-reference/installed  ## Compare inference speed with timm's, in one run
 	.venv-reference/bin/python -m benchmarks.inference --overwrite
 
 .venv/installed: EXTRA = quickstart
