@@ -71,7 +71,7 @@ def quickstart(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = _QUICKSTART,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")] = False,
 ) -> None:
-    """Train a small ConvMixer on scans of digits, export it and check the exports."""
+    """Train, export and check a small ConvMixer, offline."""
     with quiet_start():
         from keras_mixers_cli.quickstart import run
     with plain_warnings():

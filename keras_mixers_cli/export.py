@@ -82,9 +82,10 @@ def hub(
     ] = False,
     overwrite: _Overwrite = False,
 ) -> None:
-    """Export SavedModels for TensorFlow Hub and Kaggle Models: a classifier and its features.
+    """Export SavedModels for TensorFlow Hub and Kaggle Models.
 
-    Each is loaded in a new process and compared with the model before OUT appears.
+    They are a classifier and its features. Each is loaded in a new process and compared with the
+    model before OUT appears.
     """
     with quiet_start():
         from hub_export.publish.hub import export_hub
@@ -130,7 +131,10 @@ def tflite(
     data: _Data = None,
     overwrite: _Overwrite = False,
 ) -> None:
-    """Export a TFLite file for phones and other small devices."""
+    """Export a TFLite file for phones and other small devices.
+
+    It is loaded in a new process and compared with the model before OUT appears.
+    """
     with quiet_start():
         from hub_export.tflite.export import export_tflite
         from keras_mixers.atomic_files import check_writable
@@ -166,7 +170,10 @@ def onnx(
     data: _Data = None,
     overwrite: _Overwrite = False,
 ) -> None:
-    """Export an ONNX file, run it with onnxruntime and compare it with the model."""
+    """Export an ONNX file.
+
+    It is run with onnxruntime and compared with the model before OUT appears.
+    """
     with quiet_start():
         from hub_export.onnx import export_onnx
         from keras_mixers.atomic_files import check_writable
@@ -184,7 +191,10 @@ def openvino(
     data: _Data = None,
     overwrite: _Overwrite = False,
 ) -> None:
-    """Export a folder for OpenVINO, run it there and compare it with the model."""
+    """Export a folder for OpenVINO.
+
+    It is run with OpenVINO and compared with the model before OUT appears.
+    """
     with quiet_start():
         from hub_export.openvino import export_openvino
     _print(out, export_openvino(_origin(model, weights).model, out, overwrite, data))
@@ -200,7 +210,10 @@ def verify(
     weights: _Weights = None,
     data: _Data = None,
 ) -> None:
-    """Load an export in a new process, run it on images and compare it with its model."""
+    """Compare an export with its model.
+
+    The export is loaded in a new process and run on images.
+    """
     with quiet_start():
         from hub_export.publish.hub import list_exports
         from hub_export.verification.verify import verify

@@ -17,6 +17,7 @@ from hub_export.archive import SAVED_MODEL_FILE
 from hub_export.verification.comparison import Verification
 from keras_mixers.atomic_files import check_writable, swap_into_place
 from keras_mixers.inference import load_classifier, probabilities
+from keras_mixers.labels import format_labels
 from keras_mixers.run_files import LABELS_FILE, MODEL_FILE, RESULT_FILE
 from keras_mixers.visualize import save_overview
 from keras_mixers_cli.console import print_table
@@ -85,7 +86,7 @@ def _write_files(folder: Path, console: Console) -> None:
     console.rule("1  Train")
     result = train(RECIPE)
     result.network.save(folder / MODEL_FILE)
-    folder.joinpath(LABELS_FILE).write_text("".join(f"{name}\n" for name in NAMES))
+    folder.joinpath(LABELS_FILE).write_text(format_labels(NAMES))
 
     console.rule("2  Load, export, compare")
     model = load_classifier(folder / MODEL_FILE)

@@ -27,7 +27,7 @@ _Trained = Annotated[
 _Data = Annotated[
     str,
     typer.Option(
-        help="Data whose validation images are used: tfds:NAME, folder:PATH, npz:PATH or digits."
+        help="tfds:NAME, folder:PATH, npz:PATH or digits; evaluated on its validation images."
     ),
 ]
 _DataDir = Annotated[
@@ -107,7 +107,10 @@ def evaluate(
     size: _Size = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Evaluate a trained model: top-1, top-5, images per second and accuracy per class."""
+    """Evaluate a trained model.
+
+    Prints top-1 and top-5 accuracy, images per second and the accuracy per class.
+    """
     with quiet_start():
         from training.evaluation.evaluate import evaluate
 
@@ -133,7 +136,10 @@ def few_shot(
     batch_size: _BatchSize = 64,
     size: _Size = None,
 ) -> None:
-    """Fit a linear classifier to frozen features of a few images per class, and evaluate it."""
+    """Evaluate a model's features with a few images per class.
+
+    A linear classifier is fitted to the frozen features of these images.
+    """
     with quiet_start():
         from training.evaluation.few_shot import few_shot
 
