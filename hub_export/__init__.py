@@ -1,19 +1,31 @@
-"""Exports of the models to other formats."""
+"""Exports of models to SavedModels, TFLite, ONNX and OpenVINO, each compared with its model."""
 
 import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hub_export.archive import write_archive as write_archive
-    from hub_export.onnx import export_onnx as export_onnx
-    from hub_export.openvino import export_openvino as export_openvino
-    from hub_export.publish.hub import export_hub as export_hub
-    from hub_export.saved_model.export import export_saved_model as export_saved_model
-    from hub_export.saved_model.hub_layer import HubLayer as HubLayer
-    from hub_export.tflite.export import export_tflite as export_tflite
-    from hub_export.verification.verify import verify as verify
+    from hub_export.archive import write_archive
+    from hub_export.onnx import export_onnx
+    from hub_export.openvino import export_openvino
+    from hub_export.publish.hub import export_hub
+    from hub_export.saved_model.export import export_saved_model
+    from hub_export.saved_model.hub_layer import HubLayer
+    from hub_export.tflite.export import export_tflite
+    from hub_export.verification.verify import verify
 
-_PLACES = {
+__all__ = [
+    "HubLayer",
+    "export_hub",
+    "export_onnx",
+    "export_openvino",
+    "export_saved_model",
+    "export_tflite",
+    "verify",
+    "write_archive",
+]
+
+# Names are imported when they are first used, because each export needs packages of its own.
+_MODULES = {
     "HubLayer": "saved_model.hub_layer",
     "export_hub": "publish.hub",
     "export_onnx": "onnx",
@@ -26,7 +38,10 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> object:
-    # Loaded on demand: each export needs packages of its own.
-    if name not in _PLACES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'hub_export' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"hub_export.{_PLACES[name]}"), name)
+    return getattr(importlib.import_module(f"hub_export.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,1 +1,1 @@
-"""What TensorFlow Hub and Kaggle Models show beside a model."""
+"""Folders that TensorFlow Hub and Kaggle Models can publish, with a model card."""

@@ -1,4 +1,4 @@
-"""All that a model hub wants of a model: both handles, archives, card and Kaggle's files."""
+"""Writes a folder for model hubs: SavedModels, archives, model card and Kaggle's files."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,18 +31,20 @@ def export_hub(
     data: np.ndarray | str | Path | None = None,
     overwrite: bool = False,
 ) -> dict[str, Verification]:
-    """Write a model as TensorFlow Hub and Kaggle Models take it, a folder for each handle.
+    """Write a model for TensorFlow Hub and Kaggle Models, with one folder for each handle.
 
-    `out` gets `classification/` (of a model without top: nothing) and `feature-vector/`, which are
-    SavedModels as `export_saved_model` writes them, `README.md`, the model card, and the files
-    that Kaggle's command line reads; with `tar`, also an archive and its sha256 for each handle.
-    Every SavedModel is loaded in a new process and compared before `out` appears.
+    The folder `out` holds the SavedModels `classification/` (unless the model has no top) and
+    `feature-vector/`, as `export_saved_model` writes them, the model card `README.md`, and the
+    files that Kaggle's command line reads; with `tar`, also an archive of each handle and its
+    sha256. Before `out` appears, every SavedModel is loaded in a new process and compared with the
+    model.
 
     Args:
-        model: with `include_preprocessing=True`.
+        model: a model with `include_preprocessing=True`.
         out: the folder to write. It appears whole or not at all.
-        labels: a name for each class.
-        facts: what is known of the model, from `collect_facts`; None: what it says itself.
+        labels: one name per class.
+        facts: what is known about the model, from `collect_facts`. By default, what the model
+            itself tells.
         tar: whether to write archives too.
         data: images for the comparison, as `verify` takes them.
         overwrite: whether to replace an earlier export at `out`.
@@ -51,9 +53,9 @@ def export_hub(
         What was compared, by handle.
 
     Raises:
-        ValueError: as `export_saved_model`.
-        FileExistsError: if there is something at `out` that must stay.
-        FileNotFoundError: if there is no folder to write into.
+        ValueError: for the same reasons as `export_saved_model`.
+        FileExistsError: if `out` exists and may not be replaced.
+        FileNotFoundError: if the folder to write into doesn't exist.
 
     Example:
 
@@ -75,12 +77,12 @@ def export_hub(
         place.mkdir()
         verifications = {}
         if is_classifier(model):
-            verifications[CLASSIFICATION] = _write(
+            verifications[CLASSIFICATION] = _write_handle(
                 model, place / CLASSIFICATION, labels, facts, data
             )
         features = features_of(model)
-        verifications[FEATURE_VECTOR] = _write(
-            features, place / FEATURE_VECTOR, None, _of_features(features, facts), data
+        verifications[FEATURE_VECTOR] = _write_handle(
+            features, place / FEATURE_VECTOR, None, _feature_facts(features, facts), data
         )
         digests = {}
         if tar:
@@ -93,14 +95,14 @@ def export_hub(
 
 
 def list_exports(path: Path) -> list[Path]:
-    """Return the exports in a folder that `export_hub` wrote; of any other path, itself."""
+    """Return the exports in a folder that `export_hub` wrote, or any other path as it is."""
     if not (path / kaggle.MODEL_METADATA_FILE).is_file():
         return [path]
     places = [path / f"{handle}{end}" for handle in HANDLES for end in ("", SUFFIX)]
     return [place for place in places if place.exists()]
 
 
-def _write(
+def _write_handle(
     model: keras.Model,
     folder: Path,
     labels: Sequence[str] | None,
@@ -113,8 +115,8 @@ def _write(
     )
 
 
-def _of_features(features: keras.Model, facts: ModelFacts) -> ModelFacts:
-    """Return what is known of a model's features, which have no classes and no accuracy."""
+def _feature_facts(features: keras.Model, facts: ModelFacts) -> ModelFacts:
+    """Return what is known about a model's features, which have no classes and no accuracy."""
     return replace(
         collect_facts(features),
         licence=facts.licence,

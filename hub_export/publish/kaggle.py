@@ -1,4 +1,4 @@
-"""The files that Kaggle's command line reads when it publishes a model and its variations."""
+"""Writes the files from which Kaggle's command line publishes a model and its variations."""
 
 import json
 import re
@@ -9,13 +9,13 @@ from typing import Any
 from hub_export.model_facts import ModelFacts
 
 MODEL_METADATA_FILE = "model-metadata.json"
-INSTANCE_FILE = "model-instance-metadata.json"
-# Kaggle's command line refuses to upload until its user has put a name here.
+INSTANCE_METADATA_FILE = "model-instance-metadata.json"
+# Kaggle's command line refuses to upload until this is replaced by a user's name.
 OWNER = "INSERT_OWNER_SLUG_HERE"
 FRAMEWORK = "tensorFlow2"
 SHORTEST_SLUG, LONGEST_SLUG = 3, 50
 
-# Licences as Kaggle spells them, by SPDX's names.
+# Licences as Kaggle spells them, by SPDX identifier.
 LICENCES = {
     "AGPL-3.0-only": "GNU Affero General Public License 3.0",
     "Apache-2.0": "Apache 2.0",
@@ -41,25 +41,26 @@ LICENCES = {
 def write_kaggle_metadata(out: Path, facts: ModelFacts, card: str, handles: Sequence[str]) -> None:
     """Write Kaggle's files into a folder of SavedModels.
 
-    `out` gets `model-metadata.json`, and each of its folders, one a variation of the model, gets
-    `model-instance-metadata.json`. They name no owner, and the model is private.
+    `model-metadata.json` is written into `out`, and `model-instance-metadata.json` into the folder
+    of each handle, which is a variation of the model on Kaggle. The files don't name an owner, and
+    the model is private.
 
     Args:
-        out: the folder that holds a folder for each handle.
-        facts: of the model.
+        out: the folder that holds the handles' folders.
+        facts: what is known about the model.
         card: the model card, in Markdown.
         handles: names of the SavedModels' folders, such as "classification".
 
     Raises:
-        FileNotFoundError: if a handle's folder is missing.
+        FileNotFoundError: if the folder of a handle is missing.
     """
-    _write(out / MODEL_METADATA_FILE, model_metadata(facts, card))
+    _write_json(out / MODEL_METADATA_FILE, model_metadata(facts, card))
     for handle in handles:
-        _write(out / handle / INSTANCE_FILE, instance_metadata(facts, handle))
+        _write_json(out / handle / INSTANCE_METADATA_FILE, instance_metadata(facts, handle))
 
 
 def model_metadata(facts: ModelFacts, card: str) -> dict[str, Any]:
-    """Return what `kaggle models create` reads.
+    """Return the fields that `kaggle models create` reads.
 
     Reference: https://github.com/Kaggle/kaggle-cli/blob/main/docs/models_metadata.md.
     """
@@ -77,9 +78,9 @@ def model_metadata(facts: ModelFacts, card: str) -> dict[str, Any]:
 
 
 def instance_metadata(facts: ModelFacts, handle: str) -> dict[str, Any]:
-    """Return what `kaggle models variations create` reads; see `model_metadata`."""
+    """Return the fields that `kaggle models variations create` reads; see `model_metadata`."""
     height, width, channels = facts.input_shape
-    size = "images of any height and width" if height is None else f"images of {height} x {width}"
+    size = "any height and width" if height is None else f"{height} x {width} pixels"
     licence = facts.licence or "not stated"
     outputs = "logits" if handle == "classification" else "features"
     return {
@@ -88,7 +89,7 @@ def instance_metadata(facts: ModelFacts, handle: str) -> dict[str, Any]:
         "instanceSlug": slug(handle),
         "framework": FRAMEWORK,
         "overview": (
-            f"Maps {size} pixels with {channels} channels, float32 in [0, 1], to {outputs}. "
+            f"Maps images of {size} with {channels} channels, float32 in [0, 1], to {outputs}. "
             f"Licence of the weights: {licence}."
         ),
         "usage": (
@@ -107,7 +108,7 @@ def instance_metadata(facts: ModelFacts, handle: str) -> dict[str, Any]:
 
 
 def kaggle_licence(licence: str | None) -> str:
-    """Return a licence as Kaggle spells it, or "Other" for one that it does not list.
+    """Return a licence as Kaggle spells it, or "Other" if Kaggle doesn't list it.
 
     >>> kaggle_licence("Apache-2.0"), kaggle_licence("BSD-3-Clause-Clear"), kaggle_licence(None)
     ('Apache 2.0', 'Other', 'Other')
@@ -118,7 +119,7 @@ def kaggle_licence(licence: str | None) -> str:
 
 
 def slug(name: str) -> str:
-    """Return a name as part of an address: lower-case letters, digits and single hyphens.
+    """Return a name in the form for a URL: lower-case letters, digits and single hyphens.
 
     >>> slug("T2T_ViT 14"), slug("ab")
     ('t2t-vit-14', 'ab-model')
@@ -129,5 +130,5 @@ def slug(name: str) -> str:
     return words[:LONGEST_SLUG].rstrip("-")
 
 
-def _write(path: Path, fields: dict[str, Any]) -> None:
+def _write_json(path: Path, fields: dict[str, Any]) -> None:
     path.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The model card: what is known of an export, and how each of its users loads it."""
+"""Writes the model card: what is known about an exported model, and how to load it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,10 +12,11 @@ def model_card(
 ) -> str:
     """Return the model card of an export, in Markdown.
 
-    Its examples run in the folder that holds the handles. What is not known is said to be so.
+    Its examples run in the folder that holds the handles. The card says so where something isn't
+    known.
 
     Args:
-        facts: of the model.
+        facts: what is known about the model.
         handles: folders of the SavedModels: "classification", "feature-vector", or both.
         archives: sha256 of each archive, by file name such as "classification.tar.gz".
 
@@ -40,7 +41,7 @@ def model_card(
         "## Accuracy",
         _accuracy(facts),
         "## Licence",
-        f"Of the weights: {facts.licence or 'not stated'}.",
+        f"Licence of the weights: {facts.licence or 'not stated'}.",
         "## Limits",
         _limits(facts),
         "## How to load",
@@ -56,21 +57,21 @@ def model_card(
 def _summary(facts: ModelFacts) -> str:
     kind = facts.family or "A network"
     if facts.classes is None:
-        return f"{kind} that turns images into features, as a TensorFlow SavedModel."
-    return f"{kind} that sorts images into {facts.classes:,} classes, as TensorFlow SavedModels."
+        return f"{kind} that computes features of images, as a TensorFlow SavedModel."
+    return f"{kind} that classifies images ({facts.classes:,} classes), as TensorFlow SavedModels."
 
 
 def _architecture(facts: ModelFacts) -> str:
     names = {"keras_mixers": "keras-mixers", "keras": "Keras", "tensorflow": "TensorFlow"}
     versions = ", ".join(f"{names[name]} {version}" for name, version in facts.versions.items())
     rows = {
-        "family": facts.family or "not known",
-        "blocks": str(facts.depth) if facts.family else "not known",
+        "family": facts.family or "unknown",
+        "blocks": str(facts.depth) if facts.family else "unknown",
         "trainable parameters": f"{facts.parameters:,}",
-        "fixed parameters": f"{facts.fixed_parameters:,}",
-        "features": _shape(facts.feature_shape),
+        "non-trainable parameters": f"{facts.fixed_parameters:,}",
+        "features": _format_shape(facts.feature_shape),
         "trained on": facts.dataset or "not stated",
-        "paper": facts.paper or "not known",
+        "paper": facts.paper or "unknown",
         "written by": versions,
     }
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {row} |" for name, row in rows.items())])
@@ -80,77 +81,76 @@ def _input(facts: ModelFacts) -> str:
     height, width, channels = facts.input_shape
     colours = "RGB" if channels == 3 else f"of {channels} channels"
     if height is None and width is None:
-        size = "Any height and width, from one patch up"
+        size = "Any height and width of at least one patch"
     else:
         size = f"Height {height or 'any'} and width {width or 'any'}"
     return (
         f"Images (batch, height, width, {channels}), **float32, {colours}, in [0, 1]**. {size}; "
-        "any batch. The network normalises inside: do not subtract a mean or divide by a "
-        "deviation. Other types (uint8, float64) are refused."
+        "any batch size. The network normalises images itself: do not subtract a mean or divide by "
+        "a standard deviation. Other types (uint8, float64) are refused."
     )
 
 
 def _outputs(facts: ModelFacts, handles: Sequence[str]) -> str:
-    features = _shape((None, *facts.feature_shape))
-    logits = _shape((None, facts.classes))
-    rows = ["| handle | signature | output | shape | what |", "|---|---|---|---|---|"]
+    features = _format_shape((None, *facts.feature_shape))
+    logits = _format_shape((None, facts.classes))
+    rows = ["| handle | signature | output | shape | meaning |", "|---|---|---|---|---|"]
     for handle in handles:
         if handle == "classification":
             rows += [
-                f"| `{handle}` | called | | {logits} | logits |",
-                f"| | `.features`, called | | {features} | features |",
+                f"| `{handle}` | direct call | | {logits} | logits |",
+                f"| | `.features`, direct call | | {features} | features |",
                 f"| | `serving_default` | `logits` | {logits} | logits |",
-                f"| | | `probabilities` | {logits} | what the model's activation makes of them |",
+                f"| | | `probabilities` | {logits} | logits after the model's activation |",
                 f"| | `image_classification` | `default` | {logits} | logits |",
                 f"| | `feature_vector` | `default` | {features} | features |",
             ]
         else:
             rows += [
-                f"| `{handle}` | called | | {features} | features |",
+                f"| `{handle}` | direct call | | {features} | features |",
                 f"| | `serving_default`, `feature_vector` | `default` | {features} | features |",
             ]
-    text = "Everything is float32. Each signature takes `images`, and infers; none trains."
+    text = "All values are float32. Each signature takes `images` and only runs inference."
     if "classification" in handles:
         text += (
-            " Called, a classifier gives **logits, not probabilities**: train it with a loss "
-            "`from_logits=True`."
+            " A direct call of the classifier returns **logits, not probabilities**: train it with "
+            "a loss that has `from_logits=True`."
         )
         if facts.labels:
-            text += " `assets/labels.txt` names the classes, line 1 class 0."
-    return text + "\n\n" + "\n".join(rows) + "\n\n`assets/metadata.json` says what this card says."
+            text += " `assets/labels.txt` holds the class names, one per line, from class 0 on."
+    metadata = "`assets/metadata.json` holds the facts of this card as data."
+    return "\n\n".join([text, "\n".join(rows), metadata])
 
 
 def _preprocessing(facts: ModelFacts) -> str:
     if facts.mean is None or facts.std is None:
-        inside = (
-            "What the network does to pixels is in its layer `preprocessing`; no more is known."
-        )
+        inside = "How the network's layer `preprocessing` normalises pixels is not known."
     else:
         mean, std = (", ".join(f"{x:g}" for x in values) for values in (facts.mean, facts.std))
         inside = f"Inside the network: (pixels - mean) / std, with mean {mean} and std {std}."
     if facts.crop is None:
-        return f"{inside} Which resize and crop belong before it is not known."
-    crop = "the centre is cut out" if facts.crop < 1 else "what is longer than the input is cut off"
+        return f"{inside} How images should be resized and cropped is not known."
+    cropped = "the centre is cropped" if facts.crop < 1 else "whatever exceeds the input is cropped"
     return (
         f"{inside} For evaluation, the shorter side is resized to the input's side divided by "
-        f"{facts.crop:g} ({facts.interpolation}, antialiased), and {crop}."
+        f"{facts.crop:g} ({facts.interpolation}, antialiased), and {cropped}."
     )
 
 
 def _accuracy(facts: ModelFacts) -> str:
     if facts.accuracy is None:
         return "Not measured."
-    return f"{100 * facts.accuracy:.2f} % of predictions are right; source: {facts.accuracy_source}"
+    return f"Top-1 accuracy: {100 * facts.accuracy:.2f} %; source: {facts.accuracy_source}"
 
 
 def _limits(facts: ModelFacts) -> str:
     limits = []
     if None not in facts.input_shape:
-        limits.append("Images of another size are refused; resize them.")
+        limits.append("Images of other sizes are refused; resize them first.")
     if facts.classes is not None and not facts.labels:
-        limits.append("The names of the classes do not come with it.")
+        limits.append("The class names are not included.")
     if facts.dataset is None:
-        limits.append("What it was trained on is not stated, so neither is what it is good for.")
+        limits.append("The training data are not stated, so it is unclear what the model suits.")
     limits.append("Robustness, fairness and speed were not measured.")
     return "\n".join(f"- {limit}" for limit in limits)
 
@@ -160,29 +160,29 @@ def _kaggle(facts: ModelFacts, handles: Sequence[str]) -> str:
     commands = ["kaggle models create -p ."]
     commands += [f"kaggle models variations create -p {h} --dir-mode zip" for h in handles]
     return (
-        "The folder has the layout that Kaggle's command line takes. Put your name for "
-        "`INSERT_OWNER_SLUG_HERE` into `model-metadata.json` and each "
-        "`model-instance-metadata.json`; the model stays private until you say otherwise. The "
-        f"licence is given as `{kaggle_licence(facts.licence)}`. No upload was tried: it needs an "
-        "account.\n\n```sh\n" + "\n".join(commands) + "\n```\n\n"
-        f"It is then `OWNER/{model}/{FRAMEWORK}/{slug(handles[0])}`."
+        "This folder has the layout that Kaggle's command line expects. Replace "
+        "`INSERT_OWNER_SLUG_HERE` by your user name in `model-metadata.json` and in each "
+        "`model-instance-metadata.json`; the model stays private until you publish it. The licence "
+        f"is given as `{kaggle_licence(facts.licence)}`. Uploading was not tested, because it "
+        "needs an account.\n\n```sh\n" + "\n".join(commands) + "\n```\n\n"
+        f"The handle is then `OWNER/{model}/{FRAMEWORK}/{slug(handles[0])}`."
     )
 
 
 def _security(archives: Mapping[str, str]) -> str:
     text = (
-        "A SavedModel is a program: it may read and write files as soon as it is loaded. Load "
-        "none whose origin you do not trust."
+        "A SavedModel is a program: it may read and write files as soon as it is loaded. Do not "
+        "load one from a source that you do not trust."
     )
     if not archives:
         return text
     rows = "\n".join(f"| `{name}` | `{digest}` |" for name, digest in archives.items())
     names = " ".join(f"{name}.sha256" for name in archives)
     return (
-        f"{text} TensorFlow Hub checks no checksum, so check it before:\n\n"
+        f"{text} TensorFlow Hub does not verify checksums, so verify them yourself first:\n\n"
         f"| archive | sha256 |\n|---|---|\n{rows}\n\n```sh\nsha256sum -c {names}\n```"
     )
 
 
-def _shape(sizes: Sequence[int | None]) -> str:
+def _format_shape(sizes: Sequence[int | None]) -> str:
     return f"({', '.join('any' if size is None else str(size) for size in sizes)})"

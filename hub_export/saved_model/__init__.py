@@ -1,1 +1,1 @@
-"""Reusable SavedModels, to load, to call and to fine-tune."""
+"""Reusable SavedModels, which can be loaded, called and fine-tuned."""

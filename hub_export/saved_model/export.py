@@ -1,4 +1,4 @@
-"""SavedModels that TensorFlow Hub users load, call and fine-tune."""
+"""Writes a model as a SavedModel that users of TensorFlow Hub load, call and fine-tune."""
 
 import json
 import tempfile
@@ -19,7 +19,11 @@ from hub_export.requirements import (
 )
 from hub_export.saved_model.reusable import call_on_unit_range, make_reusable
 from hub_export.verification.verify import Verification, export_verified
+from keras_mixers.labels import format_labels
 from keras_mixers.models.heads import features_of, is_classifier, to_probabilities, without_softmax
+from keras_mixers.run_files import LABELS_FILE
+
+METADATA_FILE = "metadata.json"
 
 
 def export_saved_model(
@@ -31,20 +35,23 @@ def export_saved_model(
 ) -> Verification:
     """Write a model as a reusable SavedModel, a folder for `tensorflow_hub.load(path)`.
 
-    What is loaded maps images (B, H, W, C), float32 in [0, 1], to float32 logits (B, classes), or,
-    for a model without top, to its features. It has `__call__(inputs, training=False)`, traced
-    both ways, `variables`, `trainable_variables` and `regularization_losses`; a classifier also
-    has `features`, an object of the same kind. Signatures, from `images`: `serving_default` (of a
-    classifier: to `logits` and `probabilities`), `image_classification` and `feature_vector` (to
-    `default`). `labels` and `metadata` are assets.
+    The loaded object maps images (B, H, W, C), float32 in [0, 1], to float32 logits (B, classes),
+    or, for a model without top, to its features. It has `__call__(inputs, training=False)`, traced
+    for both values of `training`, `variables`, `trainable_variables` and `regularization_losses`; a
+    classifier also has `features`, an object with the same interface.
 
-    Before it takes its name it is loaded in a new process and compared; see `verify`.
+    The signatures take `images`. A classifier's `serving_default` returns `logits` and
+    `probabilities`; `image_classification` and `feature_vector` return `default`. The assets are
+    `labels.txt`, if there are labels, and `metadata.json`.
+
+    Before the folder appears at `path`, it is loaded in a new process and compared with the model;
+    see `verify`.
 
     Args:
-        model: with `include_preprocessing=True`, as it takes pixels in [0, 255]. Its input's
-            height and width become those of the SavedModel; None means any.
+        model: a model with `include_preprocessing=True`, so that it takes pixels in [0, 255]. Its
+            input's height and width become those of the SavedModel; None means any.
         path: the folder to write. It appears whole or not at all.
-        labels: a name for each class.
+        labels: one name per class.
         overwrite: whether to replace a SavedModel at `path`.
         data: images for the comparison, as `verify` takes them.
 
@@ -52,10 +59,10 @@ def export_saved_model(
         What was compared.
 
     Raises:
-        ValueError: if it is not known which pixels the model expects, labels and classes are not
-            as many, Keras does not run on TensorFlow, or the comparison fails.
-        FileExistsError: if there is something at `path` that must stay.
-        FileNotFoundError: if there is no folder to write into.
+        ValueError: if it isn't known which pixels the model expects, the number of labels differs
+            from the number of classes, Keras doesn't run on TensorFlow, or the comparison fails.
+        FileExistsError: if `path` exists and may not be replaced.
+        FileNotFoundError: if the folder to write into doesn't exist.
 
     Example:
 
@@ -78,13 +85,13 @@ def write_saved_model(
     labels: Sequence[str] | None = None,
     metadata: Mapping[str, object] | None = None,
 ) -> None:
-    """Write what `export_saved_model` writes, straight to `folder`, without comparing it.
+    """Write the SavedModel of `export_saved_model` directly, without comparing it with the model.
 
     Args:
-        model: as for `export_saved_model`.
+        model: see `export_saved_model`.
         folder: the folder to write.
-        labels: a name for each class.
-        metadata: what the asset `metadata.json` says; None: what the model itself tells.
+        labels: one name per class.
+        metadata: content of the asset `metadata.json`. By default, what the model itself tells.
 
     Raises:
         ValueError: if the model or the labels don't fit; see `export_saved_model`.
@@ -103,18 +110,18 @@ def write_saved_model(
         root.features = make_reusable(features_of(model), images)
     with tempfile.TemporaryDirectory() as assets:
         if labels is not None:
-            root.labels = _asset(Path(assets, "labels.txt"), "".join(f"{n}\n" for n in labels))
-        root.metadata = _asset(Path(assets, "metadata.json"), json.dumps(metadata, indent=2))
+            root.labels = _write_asset(Path(assets, LABELS_FILE), format_labels(labels))
+        root.metadata = _write_asset(Path(assets, METADATA_FILE), json.dumps(metadata, indent=2))
         tf.saved_model.save(root, str(folder), signatures=_signatures(model, images))
 
 
-def _asset(path: Path, text: str) -> tf.saved_model.Asset:
+def _write_asset(path: Path, text: str) -> tf.saved_model.Asset:
     path.write_text(text, encoding="utf-8")
     return tf.saved_model.Asset(str(path))
 
 
 def _signatures(model: keras.Model, images: tf.TensorSpec) -> dict[str, Callable]:
-    """Return the functions of inference, by name; serving programs call them."""
+    """Return the functions for inference, by name, which serving programs call."""
     signature = tf.function(input_signature=[images], autograph=False)
     logits, features = without_softmax(model), features_of(model)
 

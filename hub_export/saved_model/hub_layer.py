@@ -1,4 +1,4 @@
-"""TensorFlow Hub's SavedModels as layers of Keras 3."""
+"""Uses SavedModels of TensorFlow Hub as layers of Keras 3."""
 
 import inspect
 import warnings
@@ -14,38 +14,41 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)
     import tensorflow_hub
 
-EXPECTED = "expected a reusable SavedModel, a folder or the URL of its .tar.gz"
+from hub_export.archive import SAVED_MODEL_FILE
+
+_EXPECTED = "expected a reusable SavedModel, a folder or the URL of its .tar.gz"
 
 
 @keras.saving.register_keras_serializable(package="hub_export")
 class HubLayer(keras.layers.Layer):
-    """A reusable SavedModel, from here or from others, that is called and trained as a layer.
+    """A reusable SavedModel, by this project or others, as a layer that can be called and trained.
 
-    What `tensorflow_hub.KerasLayer` is for Keras 2. While the layer is trainable, its
-    regularization losses count, and the SavedModel is told whether it is trained, so that its
-    dropout drops and its statistics move; while it is frozen, it only infers.
+    It does for Keras 3 what `tensorflow_hub.KerasLayer` does for Keras 2. While the layer is
+    trainable, its regularization losses are added to the model's, and the SavedModel is told
+    whether it runs in training mode, so that dropout is active and running statistics are updated.
+    While the layer is frozen, it only runs inference.
 
-    A SavedModel is a program, which may do to this computer what any program may: take handles
-    only from those you trust. A `.keras` file keeps the weights and the handle, not the program;
-    `keras.saving.load_model` needs this module imported, the SavedModel where it was, and
-    `safe_mode=False`.
+    A SavedModel is a program that may do to this computer whatever any program may: only use
+    handles from sources that you trust. A `.keras` file keeps the weights and the handle, but not
+    the program; to load it, `keras.saving.load_model` needs this module to be imported, the
+    SavedModel to be where it was, and `safe_mode=False`.
 
-    Under a `tf.distribute` strategy, build the layer inside `strategy.scope()`. Statistics then
-    are each replica's own, and the first replica's are read and saved.
+    Under a `tf.distribute` strategy, build the layer inside `strategy.scope()`. Each replica then
+    has running statistics of its own, and those of the first replica are read and saved.
 
-    Input and output: what the SavedModel says; for those of `export_saved_model`, images
-    (B, H, W, C), float32 in [0, 1], to float32 logits or features.
+    Input and output are those of the SavedModel; for one that `export_saved_model` wrote, images
+    (B, H, W, C), float32 in [0, 1], and float32 logits or features.
 
     Args:
-        handle: local folder, or whatever else `tensorflow_hub.resolve` takes.
-        part: which of the SavedModel's callable parts to be, such as "features" for the backbone
-            of a classifier; None for the SavedModel itself.
-        trainable: whether to train the weights that the SavedModel says are trainable.
+        handle: a local folder, or anything else that `tensorflow_hub.resolve` takes.
+        part: name of a callable part of the SavedModel to use, such as "features" for the backbone
+            of a classifier. By default, the SavedModel itself.
+        trainable: whether to train the weights that the SavedModel marks as trainable.
 
     Raises:
-        OSError: if there is nothing at `handle`, or it cannot be read.
-        ValueError: if what is there is no reusable SavedModel, or has no such part, or Keras does
-            not run on TensorFlow.
+        OSError: if there is nothing at `handle`, or it can't be read.
+        ValueError: if it isn't a reusable SavedModel, has no such part, or Keras doesn't run on
+            TensorFlow.
 
     Example:
 
@@ -68,7 +71,7 @@ class HubLayer(keras.layers.Layer):
         trainable: bool = True,
         **kwargs: Any,
     ) -> None:
-        # SavedModels take the dtype they were traced for, whatever the global policy.
+        # SavedModels take the dtype that they were traced for, whatever the global policy is.
         super().__init__(**{"dtype": "float32", **kwargs})
         if keras.backend.backend() != "tensorflow":
             raise ValueError(
@@ -77,14 +80,14 @@ class HubLayer(keras.layers.Layer):
             )
         self.handle = str(handle)
         self.part = part
-        self._root = _load(self.handle)
+        self._root = _load_saved_model(self.handle)
         self._function = _callable_part(self._root, self.handle, part)
         self._takes_training = "training" in inspect.signature(self._function.__call__).parameters
         with keras.name_scope(self.name):
             self._shared = _keras_variables(self._function)
         self._penalties = list(getattr(self._function, "regularization_losses", []))
-        self.trainable = trainable  # Only now: it reaches the weights that are tracked by then.
-        # Strings and lookup tables, which others' SavedModels have, are beyond XLA.
+        self.trainable = trainable  # Set last, because it only affects weights tracked by now.
+        # XLA can't compile strings and lookup tables, which other people's SavedModels may have.
         self.supports_jit = False
         self.built = True
 
@@ -105,7 +108,7 @@ class HubLayer(keras.layers.Layer):
         )
 
     def compute_output_spec(self, inputs: Any, training: bool = False) -> Any:
-        # Traces `call`: Keras would take the output's dtype to be the layer's.
+        # Traces `call`, because Keras would assume that the output has the layer's dtype.
         return keras.Operation.compute_output_spec(self, inputs, training=False)
 
     def get_config(self) -> dict:
@@ -113,7 +116,7 @@ class HubLayer(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict) -> "HubLayer":
-        # Outside any deserialization it is None, which Keras's own layers take as safe, too.
+        # The mode is None outside any deserialization, which Keras's own layers treat as safe too.
         if in_safe_mode() is not False:
             raise ValueError(
                 "A HubLayer runs the program of the SavedModel at "
@@ -123,30 +126,30 @@ class HubLayer(keras.layers.Layer):
         return cls(**config)
 
 
-def _load(handle: str) -> Any:
+def _load_saved_model(handle: str) -> Any:
     try:
         folder = tensorflow_hub.resolve(handle)
         if tf.saved_model.contains_saved_model(folder):
             return tensorflow_hub.load(folder)
     except (OSError, EOFError, ValueError, zlib.error, tf.errors.OpError) as error:
         reason = str(error).strip().split("\n")[0].rstrip(".")
-        raise OSError(f"{handle!r} cannot be loaded ({reason}); {EXPECTED}.") from error
-    raise ValueError(f"{handle!r} holds no file 'saved_model.pb'; {EXPECTED}.")
+        raise OSError(f"{handle!r} can't be loaded ({reason}); {_EXPECTED}.") from error
+    raise ValueError(f"{handle!r} has no file {SAVED_MODEL_FILE!r}; {_EXPECTED}.")
 
 
 def _callable_part(root: Any, handle: str, part: str | None) -> Any:
-    """Return the SavedModel's part of this name, or raise ValueError."""
+    """Return the part of a SavedModel to call; ValueError if it has no such callable part."""
     if part is not None:
         found = getattr(root, part, None)
         if not callable(found):
             raise ValueError(
-                f"The SavedModel {handle!r} has no callable part {part!r}; expected another name, "
-                "or None for the SavedModel itself."
+                f"The SavedModel {handle!r} has no callable part {part!r}; give another name, or "
+                "None for the SavedModel itself."
             )
         return found
     if not callable(root):
         raise ValueError(
-            f"The SavedModel {handle!r} cannot be called, so it is not reusable: it has only the "
+            f"The SavedModel {handle!r} can't be called, so it isn't reusable: it only has the "
             f"signatures {sorted(root.signatures)}. For inference, use "
             "keras.layers.TFSMLayer(handle, call_endpoint=SIGNATURE)."
         )
@@ -154,7 +157,7 @@ def _callable_part(root: Any, handle: str, part: str | None) -> Any:
 
 
 def _keras_variables(function: Any) -> list[keras.Variable]:
-    """Return Keras's view of a SavedModel's variables: the values are shared, not copied."""
+    """Return Keras variables that share their values with a SavedModel's variables."""
     trainable = list(getattr(function, "trainable_variables", []))
     ids = {id(variable) for variable in trainable}
     others = [v for v in getattr(function, "variables", []) if id(v) not in ids]
@@ -164,7 +167,7 @@ def _keras_variables(function: Any) -> list[keras.Variable]:
             trainable=id(variable) in ids,
             dtype=variable.dtype.name,
             autocast=False,
-            # Optimizers name their slots after it, and ":0" is not valid there.
+            # Optimizers name their slots after the variable, where ":0" isn't valid.
             name=variable.name.split(":")[0].replace("/", "_"),
         )
         for variable in trainable + others

@@ -1,4 +1,4 @@
-"""What TensorFlow Hub calls a reusable SavedModel: an object that can be called and trained."""
+"""Makes what TensorFlow Hub calls a reusable SavedModel: an object that is called and trained."""
 
 from collections.abc import Callable
 
@@ -7,30 +7,30 @@ import tensorflow as tf
 
 
 def call_on_unit_range(model: keras.Model, images: tf.Tensor, training: bool) -> tf.Tensor:
-    """Apply a model of pixels in [0, 255] to images (B, H, W, C) in [0, 1]; float32 comes out."""
+    """Apply a model for pixels in [0, 255] to images (B, H, W, C) in [0, 1]; returns float32."""
     return tf.cast(model(255.0 * images, training=training), tf.float32)
 
 
 def make_reusable(model: keras.Model, images: tf.TensorSpec) -> tf.train.Checkpoint:
-    """Return an object with the interface of a reusable SavedModel, traced for `images`.
+    """Return an object with the interface of a reusable SavedModel.
 
     It has `__call__(inputs, training=False)`, `variables`, `trainable_variables` and
     `regularization_losses`.
 
     Args:
-        model: of pixels in [0, 255].
-        images: of what is called with, in [0, 1].
+        model: a model for pixels in [0, 255].
+        images: shape and type of the images in [0, 1] that the object is called with.
 
     Reference: https://www.tensorflow.org/hub/reusable_saved_models.
     """
 
-    # Not tf.Module: its `variables` are a property, which a SavedModel does not keep.
-    class Root(tf.train.Checkpoint):
+    # A tf.Module wouldn't do: its `variables` are a property, which a SavedModel doesn't keep.
+    class ReusableModel(tf.train.Checkpoint):
         @tf.function(autograph=False)
         def __call__(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
             return call_on_unit_range(model, inputs, training)
 
-    root = Root()
+    root = ReusableModel()
     root.variables = [weight.value for weight in model.variables]
     root.trainable_variables = [weight.value for weight in model.trainable_variables]
     root.regularization_losses = [

@@ -1,1 +1,1 @@
-"""TFLite files, for phones and other small machines."""
+"""TFLite files, for phones and other small devices."""

@@ -1,1 +1,1 @@
-"""Exports, loaded in a new process and compared with their models."""
+"""Compares exports with their models, after loading them in a new process."""

@@ -1,4 +1,4 @@
-"""Images to compare a model and its export on."""
+"""Images on which an export is compared with its model."""
 
 from pathlib import Path
 
@@ -13,16 +13,16 @@ IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 
 
 def comparison_pixels(model: keras.Model, data: np.ndarray | str | Path | None) -> np.ndarray:
-    """Return pixels (B, H, W, C), uint8, of the size that a model takes; 224 where it takes any.
+    """Return pixels (B, H, W, C), uint8, in the size of a model's input, or 224 if it takes any.
 
     Args:
-        model: of pixels in [0, 255].
-        data: a folder of images, read as `keras-mixers predict` reads them; or pixels as they
-            are; None: eight parts of two photographs that come with scikit-learn.
+        model: a model for pixels in [0, 255].
+        data: a folder of images, read as by `keras-mixers predict`, or an array of pixels. By
+            default, eight crops of two photographs that come with scikit-learn.
 
     Raises:
         FileNotFoundError: if there is no such folder, or no image in it.
-        ValueError: if an image can't be read, or the pixels don't fit.
+        ValueError: if an image can't be read, or the pixels don't fit the model.
 
     >>> import keras_mixers
     >>> comparison_pixels(keras_mixers.ConvMixer(8, 1, input_shape=(32, 32, 3)), None).shape
@@ -30,9 +30,9 @@ def comparison_pixels(model: keras.Model, data: np.ndarray | str | Path | None) 
     """
     height, width, channels = image_shape(model)
     if data is None:
-        return _photographs(height, width, channels)
+        return _crop_photographs(height, width, channels)
     if isinstance(data, np.ndarray):
-        return _checked(data, model)
+        return _check_array(data, model)
     folder = Path(data)
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder of images {str(folder)!r}.")
@@ -42,17 +42,16 @@ def comparison_pixels(model: keras.Model, data: np.ndarray | str | Path | None) 
             f"There is no image in {str(folder)!r}; expected files that end in "
             f"{', '.join(IMAGE_SUFFIXES)}."
         )
-    read = [read_pixels(path, model, (height, width, channels)) for path in files]
-    return np.stack(read)
+    return np.stack([read_pixels(path, model, (height, width, channels)) for path in files])
 
 
 def find_image_files(folder: Path) -> list[Path]:
-    """Return the images in a folder and in any folders below it, sorted."""
+    """Return the paths of the images in a folder and its subfolders, sorted."""
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def check_pixels(what: str, images: np.ndarray) -> None:
-    """Raise ValueError unless images, called `what`, hold pixels in [0, 255]."""
+    """Raise ValueError unless images hold pixels in [0, 255]; the error calls them `what`."""
     if not np.all((images >= 0) & (images <= 255)):
         raise ValueError(
             f"{what} must hold pixels in [0, 255]; received {images.min():.3g} to "
@@ -60,18 +59,18 @@ def check_pixels(what: str, images: np.ndarray) -> None:
         )
 
 
-def _checked(pixels: np.ndarray, model: keras.Model) -> np.ndarray:
-    wanted = model.inputs[0].shape
+def _check_array(pixels: np.ndarray, model: keras.Model) -> np.ndarray:
+    expected = model.inputs[0].shape
     fits = pixels.ndim == 4 and all(
-        w in (None, s) for w, s in zip(wanted, pixels.shape, strict=True)
+        known in (None, size) for known, size in zip(expected, pixels.shape, strict=True)
     )
     if not fits or len(pixels) == 0:
-        raise ValueError(f"The images must have the shape {wanted}; received {pixels.shape}.")
+        raise ValueError(f"The images must have shape {expected}; received {pixels.shape}.")
     check_pixels("The images", pixels)
     return pixels.astype("uint8")
 
 
-def _photographs(height: int, width: int, channels: int) -> np.ndarray:
+def _crop_photographs(height: int, width: int, channels: int) -> np.ndarray:
     from sklearn.datasets import load_sample_images
 
     side = 320
@@ -83,5 +82,5 @@ def _photographs(height: int, width: int, channels: int) -> np.ndarray:
             if channels == 1:
                 part = part.convert("L")
             parts.append(resize_and_crop(part, (height, width)))
-    # Cameras with other channels than these have no photographs here: repeat colours.
+    # Models for other numbers of channels get the colour channels in turn.
     return np.stack(parts)[..., [i % parts[0].shape[-1] for i in range(channels)]]

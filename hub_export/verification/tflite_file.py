@@ -1,4 +1,4 @@
-"""What a TFLite file says of itself: operators, types of its tensors."""
+"""Reads from a TFLite file which operators it has and how it is quantised."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,13 +6,13 @@ from typing import Literal
 
 from tensorflow.lite.python import schema_py_generated as schema
 
-# What the numbers of a file are.
+# The types of a file's numbers; see `export_tflite`.
 Quantize = Literal["none", "float16", "dynamic", "int8", "int16x8"]
 _FLOATS = (schema.TensorType.FLOAT16, schema.TensorType.FLOAT32, schema.TensorType.FLOAT64)
 
 
 def custom_operators(content: bytes) -> list[str]:
-    """Return the names of the operators of a TFLite file that are not TFLite's own."""
+    """Return the names of a TFLite file's operators that aren't built into TFLite."""
     file = schema.Model.GetRootAs(content, 0)
     codes = [file.OperatorCodes(i) for i in range(file.OperatorCodesLength())]
     return [
@@ -23,7 +23,7 @@ def custom_operators(content: bytes) -> list[str]:
 
 
 def float_tensors(content: bytes) -> list[str]:
-    """Return the names of a file's tensors of floating point, those that go in and out left out."""
+    """Return the names of a TFLite file's floating-point tensors, except its inputs and outputs."""
     file = schema.Model.GetRootAs(content, 0)
     names = []
     for i in range(file.SubgraphsLength()):
@@ -38,7 +38,7 @@ def float_tensors(content: bytes) -> list[str]:
 
 
 def detect_quantization(content: bytes) -> Quantize:
-    """Return how a file is quantised, by the types of its weights and of what is computed.
+    """Return how a TFLite file is quantised, judged by the types of its weights and activations.
 
     >>> import keras_mixers, pathlib, tempfile
     >>> from hub_export.tflite.export import write_tflite
@@ -49,12 +49,12 @@ def detect_quantization(content: bytes) -> Quantize:
     'float16'
     """
     file = schema.Model.GetRootAs(content, 0)
-    tensors = list(_tensors(file))
-    computed = {tensor.Type() for tensor, constant in tensors if not constant}
+    tensors = list(_iterate_tensors(file))
+    activations = {tensor.Type() for tensor, constant in tensors if not constant}
     weights = {tensor.Type() for tensor, constant in tensors if constant}
-    if schema.TensorType.INT16 in computed:
+    if schema.TensorType.INT16 in activations:
         return "int16x8"
-    if schema.TensorType.INT8 in computed:
+    if schema.TensorType.INT8 in activations:
         return "int8"
     if schema.TensorType.INT8 in weights:
         return "dynamic"
@@ -62,26 +62,26 @@ def detect_quantization(content: bytes) -> Quantize:
 
 
 def quantization_and_input_shape(path: Path) -> tuple[Quantize, tuple[int | None, ...]]:
-    """Return how a file is quantised and the (H, W, C) of its images, None where it takes any.
+    """Return how a TFLite file is quantised, and the shape (H, W, C) of its images, None for any.
 
     Raises:
-        ValueError: if it is no TFLite file.
+        ValueError: if the file is damaged or isn't a TFLite file.
     """
     content = path.read_bytes()
     if content[4:8] != b"TFL3":
-        raise ValueError(f"{path} is no TFLite file.")
+        raise ValueError(f"{path} is not a TFLite file.")
     try:
         graph = schema.Model.GetRootAs(content, 0).Subgraphs(0)
         tensor = graph.Tensors(graph.Inputs(0))
         sizes = tensor.ShapeAsNumpy() if tensor.ShapeSignatureIsNone() else None
         sizes = (tensor.ShapeSignatureAsNumpy() if sizes is None else sizes).tolist()
         return detect_quantization(content), tuple(None if s < 0 else s for s in sizes[1:])
-    except Exception as error:  # What reads a damaged file stumbles anywhere.
+    except Exception as error:  # A damaged file may cause any error.
         raise ValueError(f"{path} is damaged ({error}).") from None
 
 
-def _tensors(file: schema.Model) -> Iterator[tuple[schema.Tensor, bool]]:
-    """Yield each tensor, and whether it is constant."""
+def _iterate_tensors(file: schema.Model) -> Iterator[tuple[schema.Tensor, bool]]:
+    """Yield each tensor of a file, and whether it is constant."""
     for i in range(file.SubgraphsLength()):
         graph = file.Subgraphs(i)
         for j in range(graph.TensorsLength()):

@@ -1,9 +1,8 @@
-"""Loads an export as its users will, and runs it, in a process of its own.
+"""Loads an export as its users do and runs it: `python -m hub_export.verification.worker`.
 
-`python -m hub_export.verification.worker EXPORT IN.npy OUT.npz`
-
-IN.npy holds pixels (B, H, W, C), uint8. OUT.npz gets each output (B, ...) under the name that
-`verify` knows it by. In a process of its own nothing of the exported model can answer in its place.
+The command's arguments are EXPORT IN.npy OUT.npz. IN.npy holds pixels (B, H, W, C), uint8; each
+output (B, ...) is written to OUT.npz under the name that `verify` gives it. This runs in a process
+of its own, so that nothing of the exported model that is still in memory can stand in for it.
 """
 
 import sys
@@ -19,7 +18,7 @@ Outputs = dict[str, np.ndarray]
 
 
 def load_export(path: Path) -> Callable[[np.ndarray], Outputs]:
-    """Return what maps pixels (B, H, W, C), uint8, to all that a file or folder gives for them."""
+    """Return a function from pixels (B, H, W, C), uint8, to the outputs of an export, by name."""
     if (path / OPENVINO_FILE).is_file():
         return _load_openvino(path)
     if path.is_dir():
@@ -57,12 +56,12 @@ def _load_tflite(path: Path) -> Callable[[np.ndarray], Outputs]:
 
     def run(pixels: np.ndarray) -> Outputs:
         batch = len(pixels) if size < 0 else size
-        # The last batch of a file that takes whole ones is filled up with its first images.
+        # If the file has a fixed batch size, the last batch is filled up with the first images.
         padded = pixels[np.arange(-(-len(pixels) // batch) * batch) % len(pixels)]
-        entered = _quantized(padded, images)
+        entered = _quantise_input(padded, images)
         parts = [runner(images=entered[i : i + batch]) for i in range(0, len(entered), batch)]
         return {
-            name: np.concatenate([_real(part[name], details[name]) for part in parts])[
+            name: np.concatenate([_dequantise_output(part[name], details[name]) for part in parts])[
                 : len(pixels)
             ]
             for name in details
@@ -71,8 +70,8 @@ def _load_tflite(path: Path) -> Callable[[np.ndarray], Outputs]:
     return run
 
 
-def _quantized(pixels: np.ndarray, details: dict) -> np.ndarray:
-    """Return numbers as a tensor of LiteRT takes them."""
+def _quantise_input(pixels: np.ndarray, details: dict) -> np.ndarray:
+    """Return pixels as the numbers of an input tensor, whose details come from LiteRT."""
     scale, zero = details["quantization"]
     if scale == 0 or details["dtype"] == np.float32:
         return pixels.astype(details["dtype"])
@@ -81,8 +80,8 @@ def _quantized(pixels: np.ndarray, details: dict) -> np.ndarray:
     return np.clip(numbers, limits.min, limits.max).astype(details["dtype"])
 
 
-def _real(numbers: np.ndarray, details: dict) -> np.ndarray:
-    """Return what the numbers of one of LiteRT's tensors stand for."""
+def _dequantise_output(numbers: np.ndarray, details: dict) -> np.ndarray:
+    """Return the values that the numbers of an output tensor stand for."""
     scale, zero = details["quantization"]
     if scale == 0 or numbers.dtype == np.float32:
         return numbers
@@ -105,7 +104,7 @@ def _load_onnx(path: Path) -> Callable[[np.ndarray], Outputs]:
 def _load_openvino(path: Path) -> Callable[[np.ndarray], Outputs]:
     import openvino
 
-    # Left to itself, OpenVINO computes in bfloat16 where the processor can.
+    # By default, OpenVINO computes in bfloat16 if the processor supports it.
     options = {"INFERENCE_PRECISION_HINT": "f32"}
     network = openvino.compile_model(str(path / OPENVINO_FILE), "CPU", options)
 
@@ -117,7 +116,7 @@ def _load_openvino(path: Path) -> Callable[[np.ndarray], Outputs]:
 
 
 def main(path: str, pixels: str, outputs: str) -> None:
-    """Load what is at `path`, run it on the pixels of one file and write the other."""
+    """Load the export at `path`, run it on the file `pixels` and write the file `outputs`."""
     run = load_export(Path(path))
     images = np.load(pixels)
     parts = [run(images[i : i + BATCH]) for i in range(0, len(images), BATCH)]

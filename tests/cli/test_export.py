@@ -65,7 +65,7 @@ def test_hub(exported: tuple[Path, str]) -> None:
     assert "serving_default:logits" in printed
     assert printed.count("ok") == 9
     card = (out / "README.md").read_text()
-    assert "75.00 % of predictions are right; source: keras-mixers train mine" in card
+    assert "Top-1 accuracy: 75.00 %; source: keras-mixers train mine" in card
     assert "input's side divided by 0.75 (bilinear, antialiased)" in card
     assert (out / "classification/assets/labels.txt").read_text() == "a\nb\nc\nd\ne\n"
     for handle in hub.HANDLES:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from hub_export.archive import SAVED_MODEL_FILE, SUFFIX
 from hub_export.model_facts import collect_facts
+from hub_export.saved_model.export import METADATA_FILE
 from hub_export.verification.verify import unpacked_export
 from hub_export.verification.worker import load_export
 from keras_mixers.catalogue.preprocessing import Interpolation, Preprocessing
@@ -28,7 +29,6 @@ from training.evaluation.loaded_model import LoadedModel, PredictBatch
 from training.loop.network import evaluation_preprocessing
 from training.recipe import Recipe
 
-_METADATA_FILE = "metadata.json"
 _CLASSIFIER_OUTPUTS = (keras.layers.Dense, keras.layers.Activation, keras.layers.Softmax)
 
 
@@ -141,7 +141,7 @@ def _load_saved_model(folder: Path, path: Path, labels: str | Path | None) -> Lo
     # Calling a classifier gives logits; calling a feature extractor gives features.
     features = loaded if classes is None else getattr(loaded, "features", None)
     assets = folder / "assets"
-    metadata = assets / _METADATA_FILE
+    metadata = assets / METADATA_FILE
     return LoadedModel(
         path,
         tuple(images.shape[1:]),

@@ -58,7 +58,7 @@ def test_metadata_of_each_handle_say_what_it_is(exported):
 def test_card_and_kaggle_files_know_archives_accuracy_and_licence(exported):
     _, out, _ = exported
     card = (out / "README.md").read_text()
-    assert "50.00 % of predictions are right; source: keras-mixers evaluate run" in card
+    assert "Top-1 accuracy: 50.00 %; source: keras-mixers evaluate run" in card
     for handle in hub.HANDLES:
         digest, name = (out / f"{handle}.tar.gz.sha256").read_text().split()
         assert name == f"{handle}.tar.gz"

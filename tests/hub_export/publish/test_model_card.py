@@ -66,7 +66,7 @@ def test_every_example_runs_where_the_handles_are(tmp_path, monkeypatch):
             exec(compile(code, title, "exec"), namespace)
             results[title] = dict(namespace)
     assert len(server.requests) == 1
-    images = results["An image"]["images"]
+    images = results["Prepare an image"]["images"]
     assert (images.shape, images.dtype) == ((1, 32, 32, 3), np.float32)
     assert 0 <= images.min() < images.max() <= 1
     probabilities = np.asarray(model(255 * images, training=False))
@@ -94,10 +94,10 @@ def card_of(model, handles=HANDLES, **told):
 def test_unknown_is_said_to_be_unknown():
     card = card_of(conv_mixer())
     assert card["Accuracy"] == "Not measured."
-    assert card["Licence"] == "Of the weights: not stated."
+    assert card["Licence"] == "Licence of the weights: not stated."
     assert "| trained on | not stated |" in card["Architecture"]
-    assert "Which resize and crop belong before it is not known." in card["Preprocessing"]
-    assert "The names of the classes do not come with it." in card["Limits"]
+    assert "How images should be resized and cropped is not known." in card["Preprocessing"]
+    assert "The class names are not included." in card["Limits"]
     assert "labels.txt" not in card["Outputs"]
 
 
@@ -110,15 +110,13 @@ def test_known_is_told():
         accuracy_source="`keras-mixers evaluate cats`",
         dataset="cats",
     )
-    assert card["Accuracy"] == (
-        "81.37 % of predictions are right; source: `keras-mixers evaluate cats`"
-    )
-    assert card["Licence"] == "Of the weights: MIT."
+    assert card["Accuracy"] == ("Top-1 accuracy: 81.37 %; source: `keras-mixers evaluate cats`")
+    assert card["Licence"] == "Licence of the weights: MIT."
     assert "| trained on | cats |" in card["Architecture"]
     assert "labels.txt" in card["Outputs"]
     assert "mean 0.485, 0.456, 0.406 and std 0.229, 0.224, 0.225" in card["Preprocessing"]
     assert "divided by 0.96 (bicubic, antialiased)" in card["Preprocessing"]
-    assert "crop=0.96, interpolation='bicubic'" in card["An image"]
+    assert "crop=0.96, interpolation='bicubic'" in card["Prepare an image"]
 
 
 def test_input_contract():
@@ -127,18 +125,18 @@ def test_input_contract():
     assert "Height 32 and width 32" in card["Input"]
     assert "do not subtract a mean" in card["Input"]
     assert "logits, not probabilities" in card["Outputs"]
-    assert "| `classification` | called | | (any, 5) | logits |" in card["Outputs"]
-    assert "Images of another size are refused" in card["Limits"]
+    assert "| `classification` | direct call | | (any, 5) | logits |" in card["Outputs"]
+    assert "Images of other sizes are refused" in card["Limits"]
     free = card_of(conv_mixer(input_shape=(None, None, 3)))
     assert "Any height and width" in free["Input"]
-    assert "another size" not in free["Limits"]
+    assert "other sizes" not in free["Limits"]
 
 
 def test_features_alone():
     card = card_of(conv_mixer(include_top=False, pooling="avg"), ["feature-vector"])
     assert "Pooling" not in card["Fine-tuning with Keras 3"]
     assert "logits" not in card["Outputs"]
-    assert "classes" not in card["Limits"]
+    assert "class" not in card["Limits"]
     assert 'hub.load("feature-vector")' in card["TensorFlow Hub"]
     assert "sha256" not in card["Security"]
     assert "From the web" not in card
@@ -150,7 +148,7 @@ def test_example_image_has_the_model_s_channels(channels, tmp_path, monkeypatch)
     Image.new("RGB", (40, 50), "red").save("photo.jpg")
     facts = collect_facts(conv_mixer(input_shape=(None, None, channels)))
     namespace = {}
-    exec(examples(model_card(facts, HANDLES))["An image"], namespace)
+    exec(examples(model_card(facts, HANDLES))["Prepare an image"], namespace)
     assert namespace["images"].shape == (1, 224, 224, channels)
     assert namespace["images"].dtype == np.float32
 
