@@ -1,1 +1,1 @@
-"""Speed beside other implementations, measured on the machine at hand."""
+"""Compares speed with other implementations, measured on the machine at hand."""

@@ -1,4 +1,4 @@
-"""Accuracy of the quick recipes, as the README's table: `python -m benchmarks.digits`."""
+"""Prints the README's table of the quick recipes' accuracy: `python -m benchmarks.digits`."""
 
 import tempfile
 from dataclasses import replace
@@ -13,7 +13,7 @@ SEEDS = (0, 1, 2)
 
 
 def main() -> None:
-    """Train each recipe with each seed, and print a table with a row for each recipe."""
+    """Train each recipe with each seed, and print a table with one row per recipe."""
     rows = [
         "| command | seeds | top-1 of 364 held-out scans | mean | parameters | seconds a run |",
         "|---|---|---|---:|---:|---:|",

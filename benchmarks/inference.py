@@ -1,22 +1,14 @@
-"""Inference beside timm, in one run: `python -m benchmarks.inference --help`."""
+"""Compares the speed of inference with timm's: `python -m benchmarks.inference --help`."""
 
-import importlib.metadata
 import importlib.util
-import json
-import multiprocessing
 import os
-import platform
-import shlex
-import sys
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -24,7 +16,14 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import inference_sides as sides
-from benchmarks.timm_variants import TOLERANCE, VARIANTS, difference
+from benchmarks.processes import new_process, time_in_turns
+from benchmarks.results_file import (
+    check_results_file,
+    describe_machine,
+    stop,
+    write_results_file,
+)
+from tests.helpers.timm_variants import TOLERANCE, VARIANTS, relative_difference
 
 DEFAULT_MODELS = ["convmixer_1024_20_p14", "convmixer_768_32", "mixer_b16"]
 PACKAGES = ["keras-mixers", "keras", "tensorflow", "timm", "torch"]
@@ -32,19 +31,19 @@ PACKAGES = ["keras-mixers", "keras", "tensorflow", "timm", "torch"]
 
 @dataclass(frozen=True)
 class Result:
-    """Images per second of one network, a figure a round.
+    """Images per second of one network, one figure per round.
 
     Attributes:
         name: our name of the variant.
-        apart: largest difference between the logits, as a share of the largest.
-        ours: of ours.
-        theirs: of timm, by mode.
-        compiled: of timm under `torch.compile`, beside the comparison: it is to PyTorch what XLA
-            is to TensorFlow. Empty without a C++ compiler.
+        difference: largest difference between the logits, as a share of the largest logit.
+        ours: figures of our network.
+        theirs: figures of timm's network, by mode.
+        compiled: figures of timm's network under `torch.compile`, which doesn't count for the
+            comparison: it is to PyTorch what XLA is to TensorFlow. Empty without a C++ compiler.
     """
 
     name: str
-    apart: float
+    difference: float
     ours: list[float]
     theirs: dict[str, list[float]]
     compiled: list[float]
@@ -56,7 +55,7 @@ class Result:
 
     @property
     def ratio(self) -> float:
-        """Our median by timm's in its best mode."""
+        """Our median divided by timm's median in its fastest mode."""
         return median(self.ours) / median(self.theirs[self.best])
 
     @property
@@ -69,49 +68,32 @@ def compare(name: str, rounds: int, batch: int, threads: int) -> Result:
     """Check that both sides give the same logits, then time them in turn.
 
     Raises:
-        ValueError: if the logits are further apart than TOLERANCE.
+        ValueError: if the logits differ by more than TOLERANCE.
     """
-    process = partial(ProcessPoolExecutor, 1, multiprocessing.get_context("spawn"))
-    with tempfile.TemporaryDirectory() as folder, process() as ours, process() as theirs:
+    with tempfile.TemporaryDirectory() as folder, new_process() as ours, new_process() as theirs:
         start = (name, batch, threads, Path(folder) / "weights.safetensors")
         expected = theirs.submit(sides.start_timm, *start).result()
         logits = ours.submit(sides.start_keras, *start).result()[sides.OURS]
-        apart = float(np.max([difference(logits, reference) for reference in expected.values()]))
-        if not apart <= TOLERANCE:  # So that NaN fails.
+        difference = float(
+            np.max([relative_difference(logits, reference) for reference in expected.values()])
+        )
+        if not difference <= TOLERANCE:  # Written so that NaN fails.
             raise ValueError(
-                f"{name}: the logits differ by {apart:.1e} of the largest, expected at most "
+                f"{name}: the logits differ by {difference:.1e} of the largest, expected at most "
                 f"{TOLERANCE:.0e}; nothing was timed."
             )
         turns = [(ours, sides.OURS), *((theirs, mode) for mode in expected)]
-        speeds: dict[str, list[float]] = {mode: [] for _, mode in turns}
-        for i in range(rounds):
-            for side, mode in turns if i % 2 == 0 else reversed(turns):
-                speeds[mode].append(batch / side.submit(sides.seconds, mode).result())
-    return Result(
-        name, apart, speeds.pop(sides.OURS), compiled=speeds.pop(sides.COMPILED, []), theirs=speeds
-    )
-
-
-def machine(threads: int) -> dict[str, object]:
-    """Return what the figures hold for: processor, threads, versions."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return {
-        "cpu": names[0] if names else platform.machine(),
-        "cores": os.cpu_count(),
-        "threads": threads,
-        "load_average_before": round(os.getloadavg()[0], 2),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "versions": {package: importlib.metadata.version(package) for package in PACKAGES},
-    }
+        times = time_in_turns(turns, sides.seconds_per_batch, rounds)
+    speeds = {mode: [batch / seconds for seconds in values] for mode, values in times.items()}
+    compiled = speeds.pop(sides.COMPILED, [])
+    return Result(name, difference, speeds.pop(sides.OURS), theirs=speeds, compiled=compiled)
 
 
 def report(results: Sequence[Result]) -> dict[str, object]:
-    """Return the results as JSON holds them, rounded to what was measured."""
+    """Return the results for the JSON file, rounded to the precision of the measurement."""
     return {
         result.name: {
-            "difference": float(f"{result.apart:.1e}"),
+            "difference": float(f"{result.difference:.1e}"),
             "ratio": round(result.ratio, 3),
             "ratio_of_rounds": {
                 "lowest": round(min(result.pairs), 3),
@@ -134,8 +116,8 @@ def _modes(result: Result) -> dict[str, list[float]]:
 
 
 def table(results: Sequence[Result]) -> Table:
-    """Return the results as people read them."""
-    view = Table(title="Images per second, medians; ours by timm's best of NCHW and NHWC")
+    """Return the results as a table for people."""
+    view = Table(title="Median images per second; ratio: ours divided by timm's faster format")
     _, *theirs = _modes(results[0])
     for column in ("network", "ours", *theirs, "ratio", "round by round"):
         left = column == "network"
@@ -150,55 +132,41 @@ def table(results: Sequence[Result]) -> Table:
     return view
 
 
-def _stop(message: str, code: int) -> NoReturn:
-    typer.echo(f"Error: {message}", err=True)
-    raise typer.Exit(code)
-
-
 def main(
-    models: Annotated[list[str], typer.Option(help="Variant; once for each.")] = DEFAULT_MODELS,
-    rounds: Annotated[int, typer.Option(min=1, help="Turns of each side.")] = 9,
-    batch: Annotated[int, typer.Option(min=1, help="Images of 224 x 224 at once.")] = 8,
-    bound: Annotated[float, typer.Option(help="Lowest ratio that is not a failure.")] = 1.05,
+    models: Annotated[list[str], typer.Option(help="Variant; may be repeated.")] = DEFAULT_MODELS,
+    rounds: Annotated[int, typer.Option(min=1, help="Number of rounds.")] = 9,
+    batch: Annotated[int, typer.Option(min=1, help="Number of 224 x 224 images at a time.")] = 8,
+    bound: Annotated[float, typer.Option(help="Smallest ratio that passes.")] = 1.05,
     out: Annotated[Path, typer.Option(help="JSON file for the results.")] = Path(
         "benchmarks/results/inference.local.json"
     ),
-    overwrite: Annotated[bool, typer.Option(help="Replace a file that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
 ) -> None:
     """Compare inference in float32 with timm: the same weights, images and number of threads.
 
-    Exits with 1 if a ratio of medians, ours by timm's faster memory format, is below the bound.
+    Exits with 1 if a ratio of medians, ours divided by timm's faster memory format, is below the
+    bound.
     """
     unknown = [name for name in models if name not in VARIANTS]
     if unknown:
-        _stop(f"timm has no {unknown[0]!r}; choose from {', '.join(VARIANTS)}.", 2)
+        stop(f"timm has no {unknown[0]!r}; choose from {', '.join(VARIANTS)}.", 2)
     if importlib.util.find_spec("timm") is None:
-        _stop("timm is not installed; run `make benchmark`, or pip install '.[reference]'.", 2)
-    if not out.parent.is_dir():
-        _stop(f"there is no folder {out.parent}; make it, or choose another --out.", 2)
-    if out.exists() and not overwrite:
-        _stop(f"{out} is there already; choose another --out, or add --overwrite.", 2)
+        stop("timm is not installed; run `make benchmark`, or pip install '.[reference]'.", 2)
+    check_results_file(out, overwrite)
     threads = len(os.sched_getaffinity(0))
-    results, here = [], machine(threads)
+    results, machine = [], describe_machine(threads, PACKAGES)
     try:
         for name in models:
             results.append(compare(name, rounds, batch, threads))
     except (ValueError, BrokenProcessPool) as error:
-        _stop(str(error), 1)
+        stop(str(error), 1)
 
-    content = {
-        "command": shlex.join(["python", "-m", "benchmarks.inference", *sys.argv[1:]]),
-        "machine": here,
-        "batch": batch,
-        "models": report(results),
-    }
-    part = out.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    part.replace(out)
+    content = {"machine": machine, "batch": batch, "models": report(results)}
+    write_results_file(out, "benchmarks.inference", content)
     Console().print(table(results))
     slow = [f"{result.name} ({result.ratio:.2f})" for result in results if result.ratio < bound]
     if slow:
-        _stop(f"below {bound} of timm's speed: {', '.join(slow)}.", 1)
+        stop(f"below {bound} of timm's speed: {', '.join(slow)}.", 1)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The two sides of a comparison. Each runs in a process of its own and imports its library alone.
+"""The two sides of `benchmarks.inference`, each of which runs in a process with its library alone.
 
 `start_keras` and `start_timm` build a network and return the logits of each of its modes;
-`seconds` then times one batch in one mode, in the same process.
+`seconds_per_batch` then times one batch in one mode, in the same process.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.timm_variants import VARIANTS, random_images
+from tests.helpers.timm_variants import VARIANTS, random_images
 
 OURS = "tf.function"
 COMPILED = "NHWC compiled"
@@ -20,34 +20,34 @@ _modes: dict[str, Callable[[], np.ndarray]] = {}
 
 
 def start_timm(name: str, batch: int, threads: int, weights: Path) -> dict[str, np.ndarray]:
-    """Build timm's variant with random weights and write them to the file `weights`."""
+    """Build timm's variant with random weights, and write these to the file `weights`."""
     import torch
 
-    from benchmarks import timm_reference
+    from tests.helpers import timm_reference
 
     torch.set_num_threads(threads)
     model = timm_reference.random_model(VARIANTS[name])
     timm_reference.write_weights(model, weights)
     images = timm_reference.channels_first(random_images(batch))
 
-    def mode(model: torch.nn.Module, images: torch.Tensor) -> Callable[[], np.ndarray]:
+    def as_mode(model: torch.nn.Module, images: torch.Tensor) -> Callable[[], np.ndarray]:
         def run() -> np.ndarray:
             with torch.inference_mode():
                 return model(images).numpy()
 
         return run
 
-    _modes["NCHW"] = mode(model, images)
+    _modes["NCHW"] = as_mode(model, images)
     nhwc = timm_reference.random_model(VARIANTS[name]).to(memory_format=torch.channels_last)
     images_nhwc = images.to(memory_format=torch.channels_last)
-    _modes["NHWC"] = mode(nhwc, images_nhwc)
+    _modes["NHWC"] = as_mode(nhwc, images_nhwc)
     if shutil.which(os.environ.get("CXX", "g++")):
-        _modes[COMPILED] = mode(torch.compile(nhwc), images_nhwc)
+        _modes[COMPILED] = as_mode(torch.compile(nhwc), images_nhwc)
     return {key: run() for key, run in _modes.items()}
 
 
 def start_keras(name: str, batch: int, threads: int, weights: Path) -> dict[str, np.ndarray]:
-    """Build our variant with the weights of that file, as a TensorFlow graph."""
+    """Build our variant with the weights of the file `weights`, as a TensorFlow graph."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import tensorflow as tf
@@ -64,8 +64,8 @@ def start_keras(name: str, batch: int, threads: int, weights: Path) -> dict[str,
     return {OURS: _modes[OURS]()}
 
 
-def seconds(mode: str) -> float:
-    """Return how long one batch takes, after one that is not timed: the other side ran before."""
+def seconds_per_batch(mode: str) -> float:
+    """Return how long one batch takes, after a warm-up batch because the other side ran before."""
     _modes[mode]()
     start = time.perf_counter()
     _modes[mode]()

@@ -1,8 +1,8 @@
-"""Keras's own `fit` beside ours on two replicas, as a table.
+"""Compares Keras's own `fit` with ours: `python -m benchmarks.distributed.keras_fit`.
 
-No GPU is needed: TensorFlow is told to see two CPUs, and two processes on this machine are the
-workers. Each figure is the largest difference between the weights that two replicas and one device
-reach with the same batches, after two epochs of three steps.
+Both train on two replicas, for which no GPU is needed: TensorFlow is made to see two CPUs, and two
+processes on this machine are the workers. Each figure is the largest difference between the weights
+of two replicas and of one device after two epochs of three steps with the same batches.
 """
 
 import json
@@ -16,8 +16,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.distributed.replicas import furthest, logical_cpus, two_workers
-from benchmarks.distributed.sides import STEPS, Setting, compiled, difference, fit
+from benchmarks.distributed.sides import (
+    STEPS,
+    Setting,
+    compiled_model,
+    difference_to_one_device,
+    fit_weights,
+)
+from tests.helpers.local_replicas import largest_difference, logical_cpus, two_workers
 from training.devices import Devices
 from training.distributed.cluster import read_cluster
 from training.distributed.strategy import prepare_for_replicas
@@ -37,8 +43,8 @@ SETTINGS = (
 )
 
 
-def same_noise(two: tf.distribute.Strategy, ours: bool) -> float:
-    """Return the share of units that dropout treats alike on both replicas."""
+def share_of_equal_dropout(two: tf.distribute.Strategy, ours: bool) -> float:
+    """Return the share of units that dropout treats the same on both replicas."""
     with two.scope():
         net = keras.Sequential([keras.Input((1000,)), keras.layers.Dropout(0.5, seed=3)])
     run = tf.function(lambda: two.run(lambda: net(tf.ones((1, 1000)), training=True)))
@@ -48,10 +54,10 @@ def same_noise(two: tf.distribute.Strategy, ours: bool) -> float:
 
 
 class _CrashError(Exception):
-    """What stops a run."""
+    """Stops a run."""
 
 
-class _StopIn(keras.callbacks.Callback):
+class _StopInSecondEpoch(keras.callbacks.Callback):
     """Stops a run in the middle of its second epoch."""
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
@@ -59,52 +65,58 @@ class _StopIn(keras.callbacks.Callback):
             raise _CrashError
 
 
-def resumed(ours: bool) -> float:
-    """Return how far a run that was stopped and went on is from one that was not."""
+def difference_after_resuming(ours: bool) -> float:
+    """Return how far the weights of a stopped and resumed run are from those of a whole run."""
     setting = Setting("", {"use_ema": True}, dropout=0.2)
     one = tf.distribute.get_strategy()
-    whole = fit(compiled(setting, one, ours), setting)
+    whole = fit_weights(compiled_model(setting, one, ours), setting)
     with tempfile.TemporaryDirectory() as place:
         path = Path(place, "state.npz")
 
-        def keep(model: keras.Model) -> keras.callbacks.Callback:
+        def checkpoint_callback(model: keras.Model) -> keras.callbacks.Callback:
             state = [*model.variables, *model.optimizer.variables]
             if not ours:
                 return keras.callbacks.BackupAndRestore(place)
             return Checkpoints(lambda step: save_state(path, step, state), STEPS)
 
-        model = compiled(setting, one, ours)
+        model = compiled_model(setting, one, ours)
         with suppress(_CrashError):
-            fit(model, setting, callbacks=[keep(model), _StopIn()])
-        model, first = compiled(setting, one, ours), 0
+            fit_weights(
+                model, setting, callbacks=[checkpoint_callback(model), _StopInSecondEpoch()]
+            )
+        model, first = compiled_model(setting, one, ours), 0
         if ours:
             state = [*model.variables, *model.optimizer.variables]
             first = load_state(path, state) // STEPS
-        return furthest(fit(model, setting, callbacks=[keep(model)], first=first), whole)
+        return largest_difference(
+            fit_weights(model, setting, callbacks=[checkpoint_callback(model)], first=first), whole
+        )
 
 
-def workers(ours: bool) -> float | str:
-    """Return how far two processes are from one device, or what they fail with."""
+def difference_of_workers(ours: bool) -> float | str:
+    """Return how far two worker processes are from one device, or the name of their error."""
     processes = two_workers("benchmarks.distributed.keras_fit", "ours" if ours else "stock")
     found, _ = (process.communicate(timeout=300)[0] for process in processes)
     return json.loads(found.splitlines()[-1])
 
 
-def worker(side: str) -> None:
-    """Be one of two workers, and print what came out as JSON."""
+def run_worker(side: str) -> None:
+    """Run as one of two workers, and print the result as JSON."""
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     try:
-        found: float | str = difference(PLAIN, strategy, side == "ours", read_cluster().index)
+        found: float | str = difference_to_one_device(
+            PLAIN, strategy, side == "ours", read_cluster().index
+        )
     except Exception as error:
         found = type(error).__name__
     print(json.dumps(found))
 
 
-def cell(measure: Callable[[], float | str]) -> tuple[str, float]:
-    """Return what a cell of the table says, and the figure; infinite where there is none."""
+def table_cell(measure: Callable[[], float | str]) -> tuple[str, float]:
+    """Return the text of a table cell and its figure, which is infinite after an error."""
     try:
         value = measure()
-    except Exception as error:  # Whatever Keras fails with is what the table tells.
+    except Exception as error:  # The table reports whatever error Keras raises.
         value = type(error).__name__
     if isinstance(value, str):
         return f"fails: {value}", float("inf")
@@ -112,31 +124,36 @@ def cell(measure: Callable[[], float | str]) -> tuple[str, float]:
 
 
 def main() -> None:
-    """Print the table; fails if our side is further than 1e-6 from one device anywhere."""
+    """Print the table; fail if any figure of our side is above 1e-6."""
     if len(sys.argv) > 1:
-        worker(sys.argv[1])
+        run_worker(sys.argv[1])
         return
     logical_cpus(2)
     two = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
     rows: list[tuple[str, Callable[[bool], float | str]]] = [
-        (setting.name, lambda ours, setting=setting: difference(setting, two, ours))
+        (setting.name, lambda ours, setting=setting: difference_to_one_device(setting, two, ours))
         for setting in SETTINGS
     ]
-    rows += [("two workers", workers), ("stopped in an epoch, and gone on", resumed)]
+    rows += [
+        ("two workers", difference_of_workers),
+        ("stopped in an epoch and resumed", difference_after_resuming),
+    ]
     print(f"| setting, Keras {keras.__version__}, TensorFlow {tf.__version__} | `fit` | ours |")
     print("|---|---:|---:|")
     figures = []
     for name, measure in rows:
         (stock, _), (own, value) = (
-            cell(lambda ours=ours, measure=measure: measure(ours)) for ours in (False, True)
+            table_cell(lambda ours=ours, measure=measure: measure(ours)) for ours in (False, True)
         )
         figures.append(value)
         print(f"| {name} | {stock} | {own} |", flush=True)
-    stock, own = (format(same_noise(two, ours), ".0%") for ours in (False, True))
-    print(f"| dropout: units alike on both replicas | {stock} | {own} |")
+    stock, own = (format(share_of_equal_dropout(two, ours), ".0%") for ours in (False, True))
+    print(f"| dropout: share of units treated the same on both replicas | {stock} | {own} |")
     if not all(value <= BOUND for value in figures):
         worst = np.max(figures)
-        sys.exit(f"Error: ours is {worst:.1e} from one device, expected at most {BOUND:.0e}.")
+        sys.exit(
+            f"Error: ours differs by {worst:.1e} from one device, expected at most {BOUND:.0e}."
+        )
 
 
 if __name__ == "__main__":

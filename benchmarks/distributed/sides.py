@@ -1,4 +1,4 @@
-"""Keras's own `fit` and ours: the same small network, data and optimizer."""
+"""Trains the same small network, on the same data, with Keras's own `fit` and with ours."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.distributed.replicas import furthest
 from keras_mixers import ConvMixer, MLPMixer
+from tests.helpers.local_replicas import largest_difference
 from training.devices import Devices
 from training.distributed.strategy import distribute_batches, prepare_for_replicas
 from training.loop.step_functions import WholeEpochs
@@ -25,14 +25,14 @@ class Setting:
     """What is trained on one device and on two replicas.
 
     Attributes:
-        name: of the row.
-        both: options of Keras's AdamW, on both sides.
-        stock: others, of Keras's side.
-        accumulate: parts of a batch, of our side.
-        batch_norm: whether the network has some.
-        steps: in one execution.
-        broken: whether the loss is scaled, and an image of the second replica is NaN.
-        dropout: of the network.
+        name: name of the table's row.
+        both: options of Keras's AdamW on both sides.
+        stock: further options of AdamW on Keras's side.
+        accumulate: number of parts of a batch whose gradients are accumulated, on our side.
+        batch_norm: whether the network has batch normalisation.
+        steps: number of steps per execution.
+        broken: whether the loss is scaled and an image of the second replica is NaN.
+        dropout: the network's dropout rate.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Setting:
 
 
 def network(setting: Setting) -> keras.Model:
-    """Return a small network, the same each time, whose weights all have gradients."""
+    """Return a small network, always the same, all of whose weights have gradients."""
     keras.utils.set_random_seed(0)
     shared = {"input_shape": (16, 16, 3), "classes": CLASSES, "classifier_activation": None}
     if setting.batch_norm:
@@ -58,8 +58,8 @@ def network(setting: Setting) -> keras.Model:
     return model
 
 
-def compiled(setting: Setting, strategy: tf.distribute.Strategy, ours: bool) -> keras.Model:
-    """Return a model of either side, in a strategy's scope."""
+def compiled_model(setting: Setting, strategy: tf.distribute.Strategy, ours: bool) -> keras.Model:
+    """Return the compiled model of one side, built in a strategy's scope."""
     with strategy.scope():
         net = network(setting)
         model = Trainer(net, setting.accumulate) if ours else net
@@ -79,7 +79,7 @@ def compiled(setting: Setting, strategy: tf.distribute.Strategy, ours: bool) -> 
 def batches(
     setting: Setting, strategy: tf.distribute.Strategy, worker: int | None
 ) -> tf.data.Dataset:
-    """Return batches without end; a worker gets its half of each."""
+    """Return endless batches; a worker gets its half of each."""
     rng = np.random.default_rng(0)
     images = rng.uniform(0, 255, (STEPS, BATCH, 16, 16, 3)).astype("float32")
     labels = np.eye(CLASSES, dtype="float32")[rng.integers(0, CLASSES, (STEPS, BATCH))]
@@ -92,14 +92,14 @@ def batches(
     return distribute_batches(data, strategy, BATCH)
 
 
-def fit(
+def fit_weights(
     model: keras.Model,
     setting: Setting,
     worker: int | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     first: int = 0,
 ) -> list[np.ndarray]:
-    """Train a model, and return its weights."""
+    """Train a model and return its weights."""
     strategy = model.distribute_strategy
     ours = [WholeEpochs()] if isinstance(model, Trainer) else []
     with prepare_for_replicas(model, strategy, Devices()) if ours else strategy.scope():
@@ -115,10 +115,10 @@ def fit(
     return [variable.numpy() for variable in model.trainable_variables]
 
 
-def difference(
+def difference_to_one_device(
     setting: Setting, two: tf.distribute.Strategy, ours: bool, worker: int | None = None
 ) -> float:
-    """Return how far two replicas are from one device."""
-    replicas = fit(compiled(setting, two, ours), setting, worker)
+    """Return the largest difference between the weights of two replicas and of one device."""
+    replicas = fit_weights(compiled_model(setting, two, ours), setting, worker)
     one = tf.distribute.get_strategy()
-    return furthest(replicas, fit(compiled(setting, one, ours), setting))
+    return largest_difference(replicas, fit_weights(compiled_model(setting, one, ours), setting))

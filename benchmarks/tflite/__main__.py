@@ -1,4 +1,4 @@
-"""`python -m benchmarks.tflite`, the same as `python -m benchmarks.tflite.speed`."""
+"""Makes `python -m benchmarks.tflite` the same as `python -m benchmarks.tflite.speed`."""
 
 import typer
 

@@ -1,4 +1,4 @@
-"""What quantisation keeps, as the README's table: `python -m benchmarks.tflite.accuracy`."""
+"""Prints the README's table of quantised accuracy: `python -m benchmarks.tflite.accuracy`."""
 
 import tempfile
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ MODES: tuple[Quantize, ...] = get_args(Quantize)
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A network that a recipe trained, and the scans that it was not trained on."""
+class TrainedNetwork:
+    """A network that a recipe trained, and the held-out images that it was not trained on."""
 
     network: keras.Model
     images: np.ndarray
@@ -31,66 +31,67 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What a TFLite file keeps of a network.
+class FileComparison:
+    """A TFLite file compared with its network on held-out images.
 
     Attributes:
-        before: the network's own share of right predictions.
-        accuracy: the file's.
-        agreement: share of the file's predictions that are the network's.
-        cosine: of the file's logits and the network's, the mean over images.
-        size: of the file, in bytes.
+        network_accuracy: accuracy of the network.
+        accuracy: accuracy of the file.
+        agreement: share of images for which the file and the network predict the same class.
+        cosine: cosine similarity of their logits, averaged over the images.
+        size: size of the file, in bytes.
     """
 
-    before: float
+    network_accuracy: float
     accuracy: float
     agreement: float
     cosine: float
     size: int
 
 
-def trained(name: str) -> Trained:
-    """Train a recipe on the digits, and return it with all held-out scans."""
+def train_on_digits(name: str) -> TrainedNetwork:
+    """Train a recipe on the digits, and return its network with all held-out images."""
     recipe = find_recipe(name)
     how = evaluation_preprocessing(recipe.model)
     split = open_data(recipe.data).validation
     size = recipe.model.input_shape[:2]
     (batch,) = evaluation_batches(split, split.size, size, how.crop, how.interpolation)
     network = train(recipe, quiet=True).network
-    return Trained(network, *(part.numpy() for part in batch))
+    return TrainedNetwork(network, *(part.numpy() for part in batch))
 
 
-def kept(subject: Trained, quantize: Quantize, path: Path) -> Kept:
-    """Write a network's TFLite file, and compare it with the network."""
-    shape = subject.network.input_shape[1:]
+def compare_file(trained: TrainedNetwork, quantize: Quantize, path: Path) -> FileComparison:
+    """Write a network as a TFLite file, and compare the file with the network."""
+    shape = trained.network.input_shape[1:]
     data = sample_images("digits", shape) if quantize.startswith("int") else None
-    export_tflite(subject.network, path, quantize, data, output="logits")
-    wanted = without_softmax(subject.network).predict(subject.images, verbose=0)
-    found = load_export(path)(subject.images)["logits"]
-    lengths = np.linalg.norm(found, axis=-1) * np.linalg.norm(wanted, axis=-1)
-    return Kept(
-        before=float(np.mean(wanted.argmax(-1) == subject.labels)),
-        accuracy=float(np.mean(found.argmax(-1) == subject.labels)),
-        agreement=float(np.mean(found.argmax(-1) == wanted.argmax(-1))),
-        cosine=float(np.mean((found * wanted).sum(-1) / lengths)),
+    export_tflite(trained.network, path, quantize, data, output="logits")
+    expected = without_softmax(trained.network).predict(trained.images, verbose=0)
+    found = load_export(path)(trained.images)["logits"]
+    lengths = np.linalg.norm(found, axis=-1) * np.linalg.norm(expected, axis=-1)
+    return FileComparison(
+        network_accuracy=float(np.mean(expected.argmax(-1) == trained.labels)),
+        accuracy=float(np.mean(found.argmax(-1) == trained.labels)),
+        agreement=float(np.mean(found.argmax(-1) == expected.argmax(-1))),
+        cosine=float(np.mean((found * expected).sum(-1) / lengths)),
         size=path.stat().st_size,
     )
 
 
 def main() -> None:
-    """Train each recipe, and print a table with a row for each of its files."""
+    """Train each recipe, and print a table with one row per file."""
     rows = [
-        "| recipe | quantize | top-1 | of the model | agreement | cosine of logits | kB |",
+        "| recipe | quantize | top-1 | top-1 of the model | agreement | cosine of logits | kB |",
         "|---|---|---:|---:|---:|---:|---:|",
     ]
     for name in RECIPES:
-        subject = trained(name)
+        trained = train_on_digits(name)
         for mode in MODES:
             with tempfile.TemporaryDirectory() as folder:
-                x = kept(subject, mode, Path(folder, "model.tflite"))
+                found = compare_file(trained, mode, Path(folder, "model.tflite"))
             rows.append(
-                f"| {name} | {mode} | {100 * x.accuracy:.2f} | {100 * x.before:.2f} "
-                f"| {100 * x.agreement:.2f} % | {x.cosine:.5f} | {x.size / 1000:.0f} |"
+                f"| {name} | {mode} | {100 * found.accuracy:.2f} "
+                f"| {100 * found.network_accuracy:.2f} | {100 * found.agreement:.2f} % "
+                f"| {found.cosine:.5f} | {found.size / 1000:.0f} |"
             )
     print("\n".join(rows))
 

@@ -1,15 +1,13 @@
-"""What TFLite could reach with Mixer-S/16 here: `python -m benchmarks.tflite.ceiling --help`."""
+"""How fast TFLite could at best run Mixer-S/16: `python -m benchmarks.tflite.ceiling --help`."""
 
-import multiprocessing
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmarks.processes import new_process
 from benchmarks.tflite import sides
 from benchmarks.tflite.speed import BOUNDS, THREADS
 
@@ -24,10 +22,10 @@ BLOCKS, TOKENS, CHANNELS = 8, 196, 512
 WIDTHS = {TOKENS: 256, CHANNELS: 2048}
 
 
-def products() -> "keras.Model":
-    """Return a model of the network's matrix products alone.
+def products_model() -> "keras.Model":
+    """Return a model of only the network's matrix products.
 
-    What lies between them is left out: numbers are read in another order, not transposed.
+    Everything between them is left out; even transpositions are replaced by reshaping.
     """
     import keras
 
@@ -42,36 +40,35 @@ def products() -> "keras.Model":
 
 
 def write_products(folder: Path) -> None:
-    """Write a file of `products` for each mode."""
+    """Write a TFLite file of `products_model` for each mode."""
     from hub_export.tflite.export import write_tflite
 
     for mode in MODES:
-        data = sides.pixels(16) if mode == "int8" else None
-        write_tflite(products(), folder / f"{mode}.tflite", mode, data)
+        data = sides.random_pixels(16) if mode == "int8" else None
+        write_tflite(products_model(), folder / f"{mode}.tflite", mode, data)
 
 
-def main(rounds: Annotated[int, typer.Option(min=1, help="Turns of each side.")] = 9) -> None:
-    """Time TFLite files of nothing but Mixer-S/16's matrix products, in turn with Keras.
+def main(rounds: Annotated[int, typer.Option(min=1, help="Number of rounds.")] = 9) -> None:
+    """Time TFLite files of only Mixer-S/16's matrix products, in turn with Keras.
 
-    A file of the whole network takes longer. So its ratio, which `benchmarks.tflite` measures, can
-    be no higher than the one printed here.
+    A file of the whole network takes longer, so that its ratio, which `benchmarks.tflite` measures,
+    can't be higher than the one printed here.
     """
-    process = partial(ProcessPoolExecutor, 1, multiprocessing.get_context("spawn"))
-    with tempfile.TemporaryDirectory() as text, process() as ours, process() as files:
-        folder = Path(text)
+    with tempfile.TemporaryDirectory() as path, new_process() as ours, new_process() as files:
+        folder = Path(path)
         ours.submit(sides.start_keras, NAME, [], THREADS, folder).result()
         ours.submit(write_products, folder).result()
         files.submit(sides.start_litert, MODES, THREADS, folder).result()
         turns = [(ours, sides.KERAS), *((files, mode) for mode in MODES)]
-        times = sides.in_turns(turns, rounds)
+        times = sides.milliseconds_in_turns(turns, rounds)
     keras = median(times[sides.KERAS])
     typer.echo(f"{NAME} in Keras: {keras:.1f} ms")
     for mode in MODES:
-        alone = times[mode]
+        products = times[mode]
         typer.echo(
-            f"{mode}, products alone: {median(alone):.1f} ms ({min(alone):.1f} to "
-            f"{max(alone):.1f}), {keras / median(alone):.1f} times as fast as Keras; wanted for "
-            f"the whole network: {BOUNDS[NAME][mode]:g} times"
+            f"{mode}, only the products: {median(products):.1f} ms ({min(products):.1f} to "
+            f"{max(products):.1f}), {keras / median(products):.1f} times as fast as Keras; bound "
+            f"for the whole network: {BOUNDS[NAME][mode]:g} times"
         )
 
 

@@ -1,9 +1,6 @@
-"""Two forms of large depthwise kernels: `python -m benchmarks.tflite.depthwise --help`."""
+"""Compares two ways to split large depthwise kernels: `python -m benchmarks.tflite.depthwise`."""
 
-import multiprocessing
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from itertools import product
 from pathlib import Path
 from statistics import median
@@ -11,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmarks.processes import new_process
 from benchmarks.tflite import sides
 
 if TYPE_CHECKING:
@@ -19,13 +17,13 @@ if TYPE_CHECKING:
 THREADS = 2
 DEPTH = 4
 MODES: "tuple[Quantize, ...]" = ("none", "dynamic", "int8")
-# Positions of the map, channels and kernel of ConvMixer-768/32, 1024/20 and 1536/20 at 224 x 224.
+# Side of the map, channels and kernel size of ConvMixer-768/32, 1024/20 and 1536/20 at 224 x 224.
 NETWORKS = {"768_32": (32, 768, 7), "1024_20": (16, 1024, 9), "1536_20": (32, 1536, 9)}
 FORMS = ("tiled", "nested")
 
 
 def write_blocks(folder: Path, name: str) -> None:
-    """Write files of a network's blocks, `DEPTH` of them, in each form and mode."""
+    """Write TFLite files of `DEPTH` blocks of a network, one for each form and mode."""
     import keras
     import numpy as np
 
@@ -43,16 +41,15 @@ def write_blocks(folder: Path, name: str) -> None:
             write_tflite(model, folder / f"{form}_{mode}.tflite", mode, data)
 
 
-def main(rounds: Annotated[int, typer.Option(min=1, help="Turns of each file.")] = 9) -> None:
-    """Time TFLite files of ConvMixer's blocks with their depthwise kernels in tiles, and nested."""
-    process = partial(ProcessPoolExecutor, 1, multiprocessing.get_context("spawn"))
+def main(rounds: Annotated[int, typer.Option(min=1, help="Number of rounds.")] = 9) -> None:
+    """Time TFLite files of ConvMixer's blocks, with kernels split into tiles and nested squares."""
     for name in NETWORKS:
-        with tempfile.TemporaryDirectory() as text, process() as ours, process() as files:
-            folder = Path(text)
+        with tempfile.TemporaryDirectory() as path, new_process() as ours, new_process() as files:
+            folder = Path(path)
             ours.submit(write_blocks, folder, name).result()
             names = [f"{form}_{mode}" for mode, form in product(MODES, FORMS)]
             files.submit(sides.start_litert, names, THREADS, folder).result()
-            times = sides.in_turns([(files, name) for name in names], rounds)
+            times = sides.milliseconds_in_turns([(files, name) for name in names], rounds)
         for mode in MODES:
             tiled, nested = (median(times[f"{form}_{mode}"]) / DEPTH for form in FORMS)
             typer.echo(

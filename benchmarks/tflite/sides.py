@@ -1,7 +1,7 @@
 """The two sides of `benchmarks.tflite`: Keras, which also writes the files, and LiteRT.
 
 Each runs in a process of its own. Starting a side returns the logits of each of its modes, for one
-image; `seconds` then times that image in one mode, in the same process.
+image; `seconds_per_image` then times that image in one mode, in the same process.
 """
 
 import os
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.timm_variants import random_images
+from benchmarks.processes import time_in_turns
+from tests.helpers.timm_variants import random_images
 
 if TYPE_CHECKING:
     import keras
@@ -27,13 +28,13 @@ Logits = dict[str, np.ndarray]
 _modes: dict[str, Callable[[], np.ndarray]] = {}
 
 
-def pixels(count: int) -> np.ndarray:
-    """Return images (B, 224, 224, 3) of whole numbers in [0, 255], float32."""
+def random_pixels(count: int) -> np.ndarray:
+    """Return images (B, 224, 224, 3) of whole numbers in [0, 255], as float32."""
     return np.clip(128 + 50 * random_images(count), 0, 255).round()
 
 
 def start_keras(name: str, modes: "Sequence[Quantize]", threads: int, folder: Path) -> Logits:
-    """Build a variant with random weights, and write a TFLite file of it for each mode."""
+    """Build a variant with random weights, and write one TFLite file per mode."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import keras
@@ -45,23 +46,23 @@ def start_keras(name: str, modes: "Sequence[Quantize]", threads: int, folder: Pa
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     keras.utils.set_random_seed(0)
     model = keras_mixers.create_model(name, classifier_activation=None)
-    _change_starting_weights(model)
+    _randomise_initial_constants(model)
     for mode in modes:
-        data = pixels(16) if mode == "int8" else None
+        data = random_pixels(16) if mode == "int8" else None
         write_tflite(model, folder / f"{mode}.tflite", mode, data)
-    image = tf.constant(pixels(1))
+    image = tf.constant(random_pixels(1))
     forward = tf.function(lambda x: model(x, training=False), autograph=False)
     _modes[KERAS] = lambda: forward(image).numpy()
     return {KERAS: _modes[KERAS]()}
 
 
-def _change_starting_weights(model: "keras.Model") -> None:
-    """Change, in place, the zeros and ones, which the converter leaves out of a file."""
+def _randomise_initial_constants(model: "keras.Model") -> None:
+    """Change initial zeros and ones in place, because the converter leaves them out of a file."""
     numbers = np.random.default_rng(0)
     for weight in model.weights:
         if len(weight.shape) == 1:
             weight.assign_add(numbers.normal(size=weight.shape, scale=0.1))
-    # MLPMixer's starts at 0: its logits would say nothing.
+    # MLPMixer's head starts at 0, so that its logits would be 0 as well.
     head = model.get_layer("head").kernel
     head.assign(numbers.normal(size=head.shape, scale=head.shape[0] ** -0.5))
 
@@ -79,7 +80,7 @@ def _load(path: Path, threads: int) -> Callable[[], np.ndarray]:
     interpreter = Interpreter(str(path), num_threads=threads)
     interpreter.allocate_tensors()
     (entry,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
-    image = np.resize(pixels(1), entry["shape"]).astype(entry["dtype"])
+    image = np.resize(random_pixels(1), entry["shape"]).astype(entry["dtype"])
     scale, zero = output["quantization"]
 
     def run() -> np.ndarray:
@@ -91,8 +92,8 @@ def _load(path: Path, threads: int) -> Callable[[], np.ndarray]:
     return run
 
 
-def seconds(mode: str) -> float:
-    """Return how long one image takes, the median of CALLS after one: the other side ran before."""
+def seconds_per_image(mode: str) -> float:
+    """Return the median time of CALLS images, after a warm-up because the other side ran before."""
     _modes[mode]()
     durations = []
     for _ in range(CALLS):
@@ -102,10 +103,9 @@ def seconds(mode: str) -> float:
     return median(durations)
 
 
-def in_turns(turns: Sequence[tuple[Executor, str]], rounds: int) -> dict[str, list[float]]:
-    """Return how long each mode takes on its side, in milliseconds, a figure a round."""
-    times: dict[str, list[float]] = {mode: [] for _, mode in turns}
-    for i in range(rounds):
-        for side, mode in turns if i % 2 == 0 else reversed(turns):
-            times[mode].append(1000 * side.submit(seconds, mode).result())
-    return times
+def milliseconds_in_turns(
+    turns: Sequence[tuple[Executor, str]], rounds: int
+) -> dict[str, list[float]]:
+    """Return how many milliseconds one image takes in each mode, one figure per round."""
+    times = time_in_turns(turns, seconds_per_image, rounds)
+    return {mode: [1000 * seconds for seconds in values] for mode, values in times.items()}

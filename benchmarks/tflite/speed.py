@@ -1,16 +1,11 @@
-"""TFLite files beside the Keras model, in one run: `python -m benchmarks.tflite --help`."""
+"""Compares the speed of TFLite files with Keras's: `python -m benchmarks.tflite --help`."""
 
 import importlib.util
-import json
-import multiprocessing
-import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Annotated
@@ -20,9 +15,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import check_out, machine, stop
+from benchmarks.processes import new_process
+from benchmarks.results_file import (
+    check_results_file,
+    describe_machine,
+    stop,
+    write_results_file,
+)
 from benchmarks.tflite import sides
-from benchmarks.timm_variants import difference
+from tests.helpers.timm_variants import relative_difference
 
 if TYPE_CHECKING:
     from hub_export.tflite.settings import Quantize
@@ -34,7 +35,7 @@ BOUNDS: "dict[str, dict[Quantize, float]]" = {
     "t2t_vit_7": {"none": 1.0, "dynamic": 1.0, "int8": 1.0},
 }
 DEFAULT_MODELS = list(BOUNDS)
-# How far the float32 file's logits may be from the model's, as a share of the largest.
+# How far the float32 file's logits may be from the model's, as a share of the largest logit.
 TOLERANCE = 1e-5
 THREADS = 2
 PACKAGES = ["keras-mixers", "keras", "tensorflow", "ai-edge-litert"]
@@ -42,15 +43,15 @@ PACKAGES = ["keras-mixers", "keras", "tensorflow", "ai-edge-litert"]
 
 @dataclass(frozen=True)
 class Result:
-    """Milliseconds for one image, a figure a round.
+    """Milliseconds for one image, one figure per round.
 
     Attributes:
-        name: of the variant.
+        name: name of the variant.
         mode: how the file is quantised.
-        cosine: of the file's logits and the model's.
-        size: of the file, in bytes.
-        keras: the model's.
-        file: the file's.
+        cosine: cosine similarity of the file's logits and the model's.
+        size: size of the file, in bytes.
+        keras: figures of the Keras model.
+        file: figures of the file.
     """
 
     name: str
@@ -72,31 +73,30 @@ class Result:
 
     @property
     def bound(self) -> float:
-        """The lowest ratio that is not a failure."""
+        """The smallest ratio that passes."""
         return BOUNDS[self.name][self.mode]
 
 
 def compare(name: str, rounds: int) -> list[Result]:
-    """Write a variant's files, check the float32 one's logits, then time all in turn.
+    """Write a variant's files, check the logits of the float32 file, then time all in turn.
 
     Raises:
-        ValueError: if the logits are further apart than TOLERANCE.
+        ValueError: if the logits differ by more than TOLERANCE.
     """
     modes = list(BOUNDS[name])
-    process = partial(ProcessPoolExecutor, 1, multiprocessing.get_context("spawn"))
-    with tempfile.TemporaryDirectory() as text, process() as ours, process() as files:
-        folder = Path(text)
+    with tempfile.TemporaryDirectory() as path, new_process() as ours, new_process() as files:
+        folder = Path(path)
         start = (modes, THREADS, folder)
         (expected,) = ours.submit(sides.start_keras, name, *start).result().values()
         found = files.submit(sides.start_litert, *start).result()
-        apart = difference(found["none"], expected)
-        if not apart <= TOLERANCE:  # So that NaN fails.
+        difference = relative_difference(found["none"], expected)
+        if not difference <= TOLERANCE:  # Written so that NaN fails.
             raise ValueError(
-                f"{name}: the logits differ by {apart:.1e} of the largest, expected at most "
+                f"{name}: the logits differ by {difference:.1e} of the largest, expected at most "
                 f"{TOLERANCE:.0e}; nothing was timed."
             )
         turns = [(ours, sides.KERAS), *((files, mode) for mode in modes)]
-        times = sides.in_turns(turns, rounds)
+        times = sides.milliseconds_in_turns(turns, rounds)
         sizes = {mode: (folder / f"{mode}.tflite").stat().st_size for mode in modes}
     keras = times[sides.KERAS]
     return [
@@ -110,7 +110,7 @@ def _cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def report(results: Sequence[Result]) -> dict[str, dict[str, object]]:
-    """Return the results as JSON holds them, by network and mode, rounded to what was measured."""
+    """Return the results for the JSON file, by network and mode, rounded like the measurement."""
     content: dict[str, dict[str, object]] = {}
     for result in results:
         network = content.setdefault(result.name, {"keras": _milliseconds(result.keras)})
@@ -139,8 +139,8 @@ def _milliseconds(rounds: Sequence[float]) -> dict[str, object]:
 
 
 def table(results: Sequence[Result]) -> Table:
-    """Return the results as people read them."""
-    view = Table(title="One image of 224 x 224, milliseconds, medians; ratio: Keras by file")
+    """Return the results as a table for people."""
+    view = Table(title="Median milliseconds for one 224 x 224 image; ratio: Keras divided by file")
     for column in ("network", "mode", "Keras", "file", "ratio", "bound", "round by round", ""):
         left = column in ("network", "mode")
         view.add_column(column, justify="left" if left else "right", no_wrap=True)
@@ -159,39 +159,33 @@ def table(results: Sequence[Result]) -> Table:
 
 
 def main(
-    models: Annotated[list[str], typer.Option(help="Variant; once for each.")] = DEFAULT_MODELS,
-    rounds: Annotated[int, typer.Option(min=1, help="Turns of each side.")] = 9,
+    models: Annotated[list[str], typer.Option(help="Variant; may be repeated.")] = DEFAULT_MODELS,
+    rounds: Annotated[int, typer.Option(min=1, help="Number of rounds.")] = 9,
     out: Annotated[Path, typer.Option(help="JSON file for the results.")] = Path(
         "benchmarks/results/tflite.local.json"
     ),
-    overwrite: Annotated[bool, typer.Option(help="Replace a file that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
 ) -> None:
-    """Compare TFLite files with the Keras model that they were made of, one image at a time.
+    """Compare TFLite files with the Keras model that they were made from, one image at a time.
 
-    Both compute with 2 threads. Exits with 1 if a ratio of medians is below its bound.
+    Both use 2 threads. Exits with 1 if a ratio of medians is below its bound.
     """
     unknown = [name for name in models if name not in BOUNDS]
     if unknown:
         stop(f"there are no bounds for {unknown[0]!r}; choose from {', '.join(BOUNDS)}.", 2)
     if importlib.util.find_spec("ai_edge_litert") is None:
         stop("ai-edge-litert is not installed; pip install '.[export]'.", 2)
-    check_out(out, overwrite)
-    results, here = [], machine(THREADS, PACKAGES)
+    check_results_file(out, overwrite)
+    results, machine = [], describe_machine(THREADS, PACKAGES)
     try:
         for name in models:
             results += compare(name, rounds)
     except (ValueError, BrokenProcessPool) as error:
         stop(str(error), 1)
 
-    content = {
-        "command": shlex.join(["python", "-m", "benchmarks.tflite", *sys.argv[1:]]),
-        "machine": here,
-        "models": report(results),
-    }
-    part = out.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    part.replace(out)
-    # The table's width, where there is no terminal.
+    content = {"machine": machine, "models": report(results)}
+    write_results_file(out, "benchmarks.tflite", content)
+    # Without a terminal, rich would fold the table to 80 columns.
     Console(width=None if sys.stdout.isatty() else 120).print(table(results))
     slow = [
         f"{result.name} {result.mode} ({result.ratio:.2f} of {result.bound})"

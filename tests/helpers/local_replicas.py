@@ -1,4 +1,4 @@
-"""Replicas without a GPU: TensorFlow's logical CPUs, and processes of this machine as workers."""
+"""Replicas without GPUs: TensorFlow's logical CPUs, or processes on this machine as workers."""
 
 import json
 import os
@@ -12,14 +12,14 @@ import tensorflow as tf
 
 
 def logical_cpus(count: int) -> None:
-    """Let TensorFlow see so many CPUs, before it has done anything."""
+    """Make TensorFlow see `count` CPUs; to be called before TensorFlow computes anything."""
     cpu = tf.config.list_physical_devices("CPU")[0]
     devices = [tf.config.LogicalDeviceConfiguration()] * count
     tf.config.set_logical_device_configuration(cpu, devices)
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that nobody uses now."""
+    """Return ports that aren't in use at the moment."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:
@@ -28,7 +28,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def two_workers(*arguments: str) -> list[subprocess.Popen[str]]:
-    """Start `python -m` with the same arguments as both workers of a cluster."""
+    """Start `python -m` with the same arguments twice, as the two workers of a cluster."""
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
     cluster = {"worker": addresses}
     return [
@@ -48,11 +48,11 @@ def two_workers(*arguments: str) -> list[subprocess.Popen[str]]:
     ]
 
 
-def furthest(one: Iterable[np.ndarray], other: Iterable[np.ndarray]) -> float:
-    """Return the largest difference between two lists of arrays; NaN if any number is.
+def largest_difference(one: Iterable[np.ndarray], other: Iterable[np.ndarray]) -> float:
+    """Return the largest absolute difference between two lists of arrays; NaN if any number is NaN.
 
-    >>> furthest([np.zeros(2), np.ones(2)], [np.zeros(2), np.array([1.0, np.nan])])
+    >>> largest_difference([np.zeros(2), np.ones(2)], [np.zeros(2), np.array([1.0, np.nan])])
     nan
     """
-    # Python's `max` would pass over a NaN that does not come first.
+    # Python's `max` ignores a NaN that doesn't come first.
     return float(np.max([np.abs(a - b).max() for a, b in zip(one, other, strict=True)]))

@@ -14,8 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.distributed.replicas import furthest, logical_cpus
 from keras_mixers.inference import load_classifier
+from tests.helpers.local_replicas import largest_difference, logical_cpus
 from tests.helpers.replica_settings import ADAMW, EPSILON, Setting, averaged, settings
 from tests.helpers.runs import batch, network, stochastic, tiny
 from training.devices import Devices
@@ -35,13 +35,13 @@ def recipes(strategy):
     found = {}
     for name, setting in settings().items():
         one, two = setting.trained(strategy)
-        found[name] = furthest(one.network.get_weights(), two.network.get_weights())
+        found[name] = largest_difference(one.network.get_weights(), two.network.get_weights())
         found[f"{name}, loss"] = abs(one.loss - two.loss)
     layers = two.network._flatten_layers()
     one, two = averaged().trained(strategy)
     # What it has learnt of the images' statistics depends on how many parts there are.
     pair = ([v.numpy() for v in run.network.trainable_variables] for run in (one, two))
-    found["averaged batch norm"] = furthest(*pair)
+    found["averaged batch norm"] = largest_difference(*pair)
     # With PyTorch's epsilon Adam makes whole steps of gradients that are nothing but rounding: of a
     # bias that the next LayerNorm takes away again.
     one, two = Setting(tiny(optimizer=replace(ADAMW, epsilon=1e-8), mix_slices=2)).trained(strategy)
@@ -49,7 +49,7 @@ def recipes(strategy):
         [v.numpy() for v in run.network.variables if "token_mlp/dense_1/bias" not in v.path]
         for run in (one, two)
     )
-    found["epsilon 1e-8, biases without a gradient left out"] = furthest(*pair)
+    found["epsilon 1e-8, biases without a gradient left out"] = largest_difference(*pair)
     synchronised = [v.name for v in layers if getattr(v, "synchronized", False)]
     return found | {"layers left synchronised": len(synchronised)}
 
@@ -135,11 +135,13 @@ def scales(strategy):
         for model in (one, two):
             model.optimizer.dynamic_scale.assign(1024.0)
             steps(model, pixels, labels)
-        found[name] = furthest(one.network.get_weights(), two.network.get_weights())
+        found[name] = largest_difference(one.network.get_weights(), two.network.get_weights())
         found[f"{name}, steps"] = [int(np.array(m.optimizer.iterations)) for m in (one, two)]
         here = two.distribute_strategy.experimental_local_results
         copies = [here(variable.value) for variable in two.network.variables]
-        found[f"{name}, between replicas"] = furthest(*((c[i] for c in copies) for i in (0, -1)))
+        found[f"{name}, between replicas"] = largest_difference(
+            *((c[i] for c in copies) for i in (0, -1))
+        )
     return found
 
 
@@ -152,7 +154,9 @@ def our_optimizer(strategy):
     ]
     for model in stock:
         steps(model, images, labels)
-    return {"our AdamW under Keras's own fit": furthest(*(m.get_weights() for m in stock))}
+    return {
+        "our AdamW under Keras's own fit": largest_difference(*(m.get_weights() for m in stock))
+    }
 
 
 def scaled():
@@ -189,7 +193,7 @@ def crashes(strategy):
             crash(part, saves)
         train(stochastic(), part, quiet=True, devices=Devices(strategy))
         weights = [load_classifier(path / "model.keras").get_weights() for path in (whole, part)]
-    return {"after two crashes": furthest(*weights)}
+    return {"after two crashes": largest_difference(*weights)}
 
 
 def crash(folder, saves):

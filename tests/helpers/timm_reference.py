@@ -1,4 +1,4 @@
-"""timm's ConvMixers and MLP-Mixers with random weights, as the reference for ours."""
+"""timm's ConvMixers and MLP-Mixers with random weights, as a reference for ours."""
 
 import importlib
 import re
@@ -9,17 +9,17 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from benchmarks.timm_variants import random_images
+from tests.helpers.timm_variants import random_images
 
 _declared: list[torch.library.Library] = []
 
 
 def import_timm() -> ModuleType:
-    """Import timm, also where torchvision was compiled for another torch.
+    """Import timm, even if torchvision was compiled for another torch.
 
-    timm imports torchvision, whose usual wheel is for torch with CUDA: beside a torch for CPUs its
-    compiled half does not load, and its Python half then fails on operators that are not there.
-    The networks here use none of them, so declaring the missing ones is enough.
+    timm imports torchvision, whose usual wheel is made for torch with CUDA. With a torch for CPUs
+    its compiled part doesn't load, and its Python part then fails on the missing operators. The
+    networks here use none of these, so that it is enough to declare them.
     """
     while True:
         try:
@@ -28,7 +28,7 @@ def import_timm() -> ModuleType:
             missing = re.fullmatch(r"operator torchvision::(\w+) does not exist", str(error))
             if missing is None:
                 raise
-            # A library that is collected takes its declarations along.
+            # Kept, because a library that is garbage-collected takes its declarations with it.
             library = torch.library.Library("torchvision", "FRAGMENT")
             library.define(f"{missing[1]}(Tensor dets, Tensor scores, float threshold) -> Tensor")
             _declared.append(library)
@@ -46,10 +46,10 @@ def random_model(name: str) -> torch.nn.Module:
 
 
 def randomise(model: torch.nn.Module) -> torch.nn.Module:
-    """Replace what starts as zeros or ones by random values; return the model, in evaluation mode.
+    """Replace initial zeros and ones by random values; return the model, in evaluation mode.
 
-    Those are biases, scales, running statistics and Mixer's head. Left alone they would hide a
-    weight that was loaded into another's place.
+    These are the biases, scales, running statistics and Mixer's head. As zeros and ones they would
+    hide that a weight was loaded into another's place.
     """
     batch_norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     layer_norms = [m for m in model.modules() if isinstance(m, torch.nn.LayerNorm)]
@@ -66,10 +66,10 @@ def randomise(model: torch.nn.Module) -> torch.nn.Module:
 
 
 def _randomise_statistics(model: torch.nn.Module, norms: list[torch.nn.Module]) -> None:
-    """Set running statistics to those of random images, then shift each at random.
+    """Set the running statistics to those of random images, then shift each at random.
 
-    Statistics far from the truth would let the signal fade from block to block, and the last
-    biases alone would make the logits.
+    With statistics far from the truth the signal would fade from block to block, until the last
+    biases alone decided the logits.
     """
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -82,7 +82,7 @@ def _randomise_statistics(model: torch.nn.Module, norms: list[torch.nn.Module]) 
 
 
 def write_weights(model: torch.nn.Module, path: Path) -> None:
-    """Write the weights as timm's releases are written, one `.safetensors` file."""
+    """Write the weights as one `.safetensors` file, like timm's releases."""
     save_file({key: value.contiguous() for key, value in model.state_dict().items()}, path)
 
 

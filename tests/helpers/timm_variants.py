@@ -1,8 +1,8 @@
-"""What is compared with timm, on which images, and how close it must be. Imports neither side."""
+"""Which networks are compared with timm, on which images, and how close they must be."""
 
 import numpy as np
 
-# Every variant that both have: our name, and timm's.
+# Every variant that both libraries have: our name, and timm's.
 VARIANTS = {
     "convmixer_1536_20": "convmixer_1536_20",
     "convmixer_768_32": "convmixer_768_32",
@@ -15,14 +15,14 @@ VARIANTS = {
     "mixer_l16": "mixer_l16_224",
 }
 
-# How far logits may be apart, as a share of the largest: float32 summed in another order.
+# How far the logits may be apart, as a share of the largest: float32 sums in another order.
 TOLERANCE = 2e-5
 
 
 def random_images(count: int, height: int = 224, width: int = 224) -> np.ndarray:
-    """Return images (B, H, W, 3) of about unit variance, of coarse patterns that differ.
+    """Return images (B, H, W, 3) of about unit variance, each with its own coarse pattern.
 
-    Plain noise would not do: its average over all positions is the same for every image.
+    Plain noise wouldn't do: its average over all positions is the same for every image.
     """
     random = np.random.default_rng(0)
     coarse = random.normal(size=(count, -(-height // 32), -(-width // 32), 3))
@@ -30,6 +30,6 @@ def random_images(count: int, height: int = 224, width: int = 224) -> np.ndarray
     return (patterns + 0.3 * random.normal(size=patterns.shape)).astype("float32")
 
 
-def difference(ours: np.ndarray, reference: np.ndarray) -> float:
+def relative_difference(ours: np.ndarray, reference: np.ndarray) -> float:
     """Return the largest difference as a share of the largest value of the reference."""
     return float(np.abs(ours - reference).max() / np.abs(reference).max())

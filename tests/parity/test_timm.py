@@ -10,9 +10,9 @@ import sklearn.datasets
 import torch
 
 import keras_mixers
-from benchmarks import timm_reference
-from benchmarks.timm_variants import TOLERANCE, VARIANTS, difference, random_images
 from keras_mixers.preprocessing import load_image, resize_and_crop
+from tests.helpers import timm_reference
+from tests.helpers.timm_variants import TOLERANCE, VARIANTS, random_images, relative_difference
 
 # torch says once that even kernels, which are tested here on purpose, cost it a padded copy.
 pytestmark = [
@@ -69,14 +69,14 @@ def test_full_size(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
     expected = timm_reference.logits(theirs, images)
     ours = keras.Model(whole.get_layer("preprocessing").output, whole.output)
-    apart = difference(ours.predict_on_batch(images), expected)
+    apart = relative_difference(ours.predict_on_batch(images), expected)
     # Logits that were the same for any image would prove little.
-    assert difference(expected[0], expected[1]) > 0.1
+    assert relative_difference(expected[0], expected[1]) > 0.1
 
     pixels, their_pixels = _evaluation_pixels(name, theirs)
     pixels_apart = float(np.abs(_normalised(pixels, name) - their_pixels).max())
     expected = timm_reference.logits(theirs, their_pixels)
-    photo_apart = difference(whole.predict_on_batch(pixels), expected)
+    photo_apart = relative_difference(whole.predict_on_batch(pixels), expected)
     with capsys.disabled():
         print(
             f"\n{name}: largest difference {apart:.1e} of the largest logit; of a photo "
@@ -113,7 +113,7 @@ def test_what_is_left_of_a_last_patch_is_dropped(size: tuple[int, int], tmp_path
     ours, theirs = _small_pair(tmp_path)
     images = random_images(2, *size)
     expected = timm_reference.logits(theirs, images)
-    assert difference(ours.predict_on_batch(images), expected) <= TOLERANCE
+    assert relative_difference(ours.predict_on_batch(images), expected) <= TOLERANCE
 
 
 def test_mixer_on_faint_images(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_mixer_on_faint_images(tmp_path: Path) -> None:
     _load(ours, theirs, tmp_path)
     images = random_images(2, 64, 96)
     expected = timm_reference.logits(theirs, images)
-    assert difference(ours.predict_on_batch(images), expected) <= TOLERANCE
+    assert relative_difference(ours.predict_on_batch(images), expected) <= TOLERANCE
 
 
 def test_training_mode(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_training_mode(tmp_path: Path) -> None:
         expected = theirs.train()(timm_reference.channels_first(images)).numpy()
     outputs = keras.ops.convert_to_numpy(ours(images, training=True))
 
-    assert difference(outputs, expected) <= TOLERANCE
+    assert relative_difference(outputs, expected) <= TOLERANCE
     for layer, norm, old in zip(layers, norms, before, strict=True):
         mean, variance = (
             keras.ops.convert_to_numpy(value)

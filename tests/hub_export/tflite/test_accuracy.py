@@ -17,13 +17,13 @@ LEAST = {
 
 
 @pytest.fixture(scope="module", params=tflite_accuracy.RECIPES)
-def subject(request):
-    return tflite_accuracy.trained(request.param)
+def trained(request):
+    return tflite_accuracy.train_on_digits(request.param)
 
 
 @pytest.mark.parametrize("quantize", LEAST)
-def test_quantised_files_agree_with_the_model(quantize, subject, tmp_path):
-    found = tflite_accuracy.kept(subject, quantize, tmp_path / "model.tflite")
+def test_quantised_files_agree_with_the_model(quantize, trained, tmp_path):
+    found = tflite_accuracy.compare_file(trained, quantize, tmp_path / "model.tflite")
     agreement, cosine = LEAST[quantize]
     assert found.agreement >= agreement
     assert found.cosine >= cosine

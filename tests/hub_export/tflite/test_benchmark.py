@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import keras_mixers
-from benchmarks.tflite.ceiling import NAME, products
+from benchmarks.tflite.ceiling import NAME, products_model
 from benchmarks.tflite.speed import Result, report, table
 
 SLOW = Result("mixer_s16", "dynamic", 0.9999, 18_000_000, [30.0, 20.0, 10.0], [4.0, 5.0, 5.0])
@@ -50,4 +50,4 @@ def test_the_ceiling_has_the_products_of_the_network():
         return [w.shape for w in model.weights if w.path.endswith("kernel")]
 
     stem, *wanted = kernels(keras_mixers.create_model(NAME, include_top=False))
-    assert kernels(products()) == [(math.prod(stem[:3]), stem[3]), *wanted]
+    assert kernels(products_model()) == [(math.prod(stem[:3]), stem[3]), *wanted]

@@ -203,7 +203,7 @@ def test_checksums_are_sizes_and_hexadecimal_digits() -> None:
     "source", [s for s in SOURCES if "huggingface" in s.url], ids=lambda s: s.file
 )
 def test_timm_says_the_same(source: Source) -> None:
-    from benchmarks.timm_reference import import_timm
+    from tests.helpers.timm_reference import import_timm
 
     config = import_timm().models.get_pretrained_cfg(source.file.removesuffix(".safetensors"))
     assert f"huggingface.co/{config.hf_hub_id}" in source.url

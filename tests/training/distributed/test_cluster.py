@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from benchmarks.distributed.replicas import free_ports, two_workers
+from tests.helpers.local_replicas import free_ports, two_workers
 from tests.training.distributed.test_strategy import (
     check_noise,
     check_recipes,

@@ -13,8 +13,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from benchmarks.distributed.replicas import furthest, two_workers
 from keras_mixers.inference import load_classifier
+from tests.helpers.local_replicas import largest_difference, two_workers
 from tests.helpers.runs import stochastic
 from tests.training.distributed.test_strategy import ROOT
 
@@ -108,7 +108,7 @@ def weights(folder):
 
 
 def check_equal(folder, expected):
-    difference = furthest(weights(folder), expected)
+    difference = largest_difference(weights(folder), expected)
     print(f"difference of the final weights: {difference}")
     assert difference == 0
     assert not [entry.name for entry in folder.iterdir() if entry.name.startswith(".")]

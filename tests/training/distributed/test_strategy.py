@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks.distributed.replicas import furthest
 from keras_mixers_cli.recipe_options import parse
+from tests.helpers.local_replicas import largest_difference
 from training.devices import Devices
 from training.distributed.strategy import (
     check_batch_size,
@@ -82,8 +82,8 @@ def check_noise(found):
 def test_no_nan_is_passed_over():
     """What all the differences below are measured with."""
     fine, broken = np.ones(2), np.array([1.0, np.nan])
-    assert furthest([fine, fine], [fine, fine + 1]) == 1
-    assert np.isnan(furthest([fine, fine], [fine, broken]))
+    assert largest_difference([fine, fine], [fine, fine + 1]) == 1
+    assert np.isnan(largest_difference([fine, fine], [fine, broken]))
 
 
 @pytest.mark.distributed

@@ -1,0 +1,29 @@
+"""Runs the sides of a comparison, each in a process of its own, in turn."""
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+
+
+def new_process() -> ProcessPoolExecutor:
+    """Return an executor that runs everything in one new process."""
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+
+
+def time_in_turns(
+    turns: Sequence[tuple[Executor, str]], seconds: Callable[[str], float], rounds: int
+) -> dict[str, list[float]]:
+    """Return how many seconds each mode takes, one figure per round.
+
+    Every second round runs in reverse order, so that no mode always profits from its place.
+
+    Args:
+        turns: the process and the name of each mode.
+        seconds: function that times a mode in its process.
+        rounds: number of rounds.
+    """
+    times: dict[str, list[float]] = {mode: [] for _, mode in turns}
+    for i in range(rounds):
+        for process, mode in turns if i % 2 == 0 else reversed(turns):
+            times[mode].append(process.submit(seconds, mode).result())
+    return times
