@@ -127,7 +127,7 @@ def test_data_may_be_a_folder_or_pixels(exported, tmp_path):
 @pytest.mark.parametrize(
     ("data", "error", "message"),
     [
-        (np.zeros((2, 8, 8, 3)), ValueError, r"the shape \(None, 32, 32, 3\); received \(2, 8, 8"),
+        (np.zeros((2, 8, 8, 3)), ValueError, r"shape \(None, 32, 32, 3\); received \(2, 8, 8"),
         (np.zeros((32, 32, 3)), ValueError, r"must have shape .*; received \(32, 32, 3\)"),
         (np.zeros((0, 32, 32, 3)), ValueError, r"received \(0, 32, 32, 3\)"),
         (np.full((1, 32, 32, 3), 300.0), ValueError, r"pixels in \[0, 255\]; received 300 to 300"),
