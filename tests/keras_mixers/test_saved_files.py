@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import keras_mixers  # noqa: F401  Registers the layers.
+from tests.helpers.rounding import assert_close, roundings_in
 
 SAVED = Path(__file__).parents[1] / "data" / "saved_by_a1d7152"
 
@@ -20,7 +21,4 @@ def test_a_file_of_the_former_layout_computes_the_same(name: str) -> None:
     with np.load(SAVED / "expected.npz") as expected:
         images, wanted = expected["images"], expected[name]
     model = keras.models.load_model(SAVED / f"{name}.keras")
-    found = model.predict_on_batch(images.astype("float32"))
-    # A sum of up to 147 products, in each of up to 8 layers that pass its rounding on.
-    bound = 8 * 147 * np.finfo("float32").eps * np.abs(wanted).max()
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=bound)
+    assert_close(model(images.astype("float32")), wanted, roundings_in(model.weights))
