@@ -27,7 +27,7 @@ class ModelFacts:
 
     Attributes:
         name: name of the model.
-        family: "ConvMixer", "MLPMixer" or "T2TViT", according to the model's blocks.
+        family: Name of the model function, such as "ConvMixer", according to the model's blocks.
         depth: number of blocks.
         parameters: number of trainable parameters.
         fixed_parameters: number of non-trainable parameters, such as running statistics.

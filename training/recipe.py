@@ -12,7 +12,7 @@ from training.augment.settings import Augmentation
 from training.errors import RecipeError
 from training.typed_fields import check_fields, from_dict, suggest, to_dict
 
-FAMILIES = ("ConvMixer", "MLPMixer", "T2TViT")
+FAMILIES = ("ConvMixer", "MLPMixer", "T2TViT", "ViT", "ResMLP", "gMLP")
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class ModelSpec:
     """The network to train.
 
     Attributes:
-        name: one of `keras_mixers.list_models()`, or a family: "ConvMixer", "MLPMixer", "T2TViT".
+            name: one of `keras_mixers.list_models()`, or a family: one of FAMILIES.
         arguments: for the family's function; they override the variant's.
-        input_shape: (height, width, channels) of the images.
+            input_shape: (height, width, channels) of the images.
         drop_path_rate: of the last block; ConvMixer has no drop path.
         preprocessing: normalisation, and resize and crop at evaluation; None: the variant's.
         frozen: names of layers that are not trained.

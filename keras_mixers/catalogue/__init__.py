@@ -6,15 +6,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from keras_mixers.catalogue.conv_mixer import CONV_MIXER_VARIANTS
+from keras_mixers.catalogue.gmlp import GMLP_VARIANTS
 from keras_mixers.catalogue.mlp_mixer import MLP_MIXER_VARIANTS
+from keras_mixers.catalogue.res_mlp import RES_MLP_VARIANTS
 from keras_mixers.catalogue.sources import find_source, is_weights_name, sources_of
 from keras_mixers.catalogue.t2t_vit import T2T_VIT_VARIANTS
 from keras_mixers.catalogue.variant import Variant
+from keras_mixers.catalogue.vit import VIT_VARIANTS
 
-_VARIANTS = {
-    variant.name: replace(variant, weights=sources_of(variant.name))
-    for variant in (*CONV_MIXER_VARIANTS, *MLP_MIXER_VARIANTS, *T2T_VIT_VARIANTS)
-}
+_ROWS = (
+    *CONV_MIXER_VARIANTS,
+    *MLP_MIXER_VARIANTS,
+    *T2T_VIT_VARIANTS,
+    *VIT_VARIANTS,
+    *RES_MLP_VARIANTS,
+    *GMLP_VARIANTS,
+)
+_VARIANTS = {variant.name: replace(variant, weights=sources_of(variant.name)) for variant in _ROWS}
 
 
 def list_models(pattern: str = "*") -> list[str]:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from keras_mixers.catalogue.checksums import CHECKSUMS, Checksum
 from keras_mixers.catalogue.conv_mixer import CONV_MIXER_SOURCES
+from keras_mixers.catalogue.gmlp import GMLP_SOURCES
 from keras_mixers.catalogue.mlp_mixer import MLP_MIXER_SOURCES
+from keras_mixers.catalogue.res_mlp import RES_MLP_SOURCES
 from keras_mixers.catalogue.source import Source
 from keras_mixers.catalogue.t2t_vit import T2T_VIT_SOURCES
+from keras_mixers.catalogue.vit import VIT_SOURCES
 
 
 def _with_checksums(
@@ -28,7 +31,17 @@ def _with_checksums(
     )
 
 
-SOURCES = _with_checksums((*CONV_MIXER_SOURCES, *MLP_MIXER_SOURCES, *T2T_VIT_SOURCES), CHECKSUMS)
+SOURCES = _with_checksums(
+    (
+        *CONV_MIXER_SOURCES,
+        *MLP_MIXER_SOURCES,
+        *T2T_VIT_SOURCES,
+        *VIT_SOURCES,
+        *RES_MLP_SOURCES,
+        *GMLP_SOURCES,
+    ),
+    CHECKSUMS,
+)
 
 
 def sources_of(variant: str) -> tuple[Source, ...]:

@@ -16,7 +16,7 @@ class Variant:
 
     Attributes:
         name: Name to pass to `create_model`.
-        family: The function that builds it: "ConvMixer", "MLPMixer" or "T2TViT".
+        family: Name of the function that builds it, such as "ConvMixer".
         arguments: Arguments of that function.
         parameters: Exact number of trainable parameters.
         fixed_parameters: Exact number of parameters that no optimiser updates (running
@@ -34,7 +34,7 @@ class Variant:
     """
 
     name: str
-    family: Literal["ConvMixer", "MLPMixer", "T2TViT"]
+    family: Literal["ConvMixer", "MLPMixer", "T2TViT", "ViT", "ResMLP", "gMLP"]
     arguments: Mapping[str, Argument] = field(hash=False)
     parameters: int
     fixed_parameters: int

@@ -5,9 +5,9 @@ from keras import ops
 
 from keras_mixers.argument_checks import check_known
 
-# What the references add to the variance.
-MIXER_EPSILON = 1e-6
-T2T_VIT_EPSILON = 1e-5
+# What the references add to the variance: the defaults of flax and of PyTorch.
+FLAX_EPSILON = 1e-6
+TORCH_EPSILON = 1e-5
 
 
 @keras.saving.register_keras_serializable(package="keras_mixers")

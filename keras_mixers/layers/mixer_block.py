@@ -6,7 +6,7 @@ from keras import ops
 from keras_mixers.argument_checks import check_integer, check_known, check_rank, check_rate
 from keras_mixers.layers.activations import Activation, get_activation, serialize_activation
 from keras_mixers.layers.drop_path import DropPath
-from keras_mixers.layers.layer_norm import MIXER_EPSILON, LayerNorm
+from keras_mixers.layers.layer_norm import FLAX_EPSILON, LayerNorm
 from keras_mixers.layers.mlp import MLP
 
 
@@ -55,9 +55,9 @@ class MixerBlock(keras.layers.Layer):
         self.drop_path_rate = check_rate("drop_path_rate", drop_path_rate)
         shared = {"dtype": self.dtype_policy}
         mlp = {"activation": self.activation, "drop_rate": self.drop_rate, **shared}
-        self.token_norm = LayerNorm(MIXER_EPSILON, name="token_norm", **shared)
+        self.token_norm = LayerNorm(FLAX_EPSILON, name="token_norm", **shared)
         self.token_mlp = MLP(self.tokens_mlp_dim, name="token_mlp", **mlp)
-        self.channel_norm = LayerNorm(MIXER_EPSILON, name="channel_norm", **shared)
+        self.channel_norm = LayerNorm(FLAX_EPSILON, name="channel_norm", **shared)
         self.channel_mlp = MLP(self.channels_mlp_dim, name="channel_mlp", **mlp)
         self.drop_path = DropPath(self.drop_path_rate, **shared)
 

@@ -8,7 +8,7 @@ from keras_mixers.argument_checks import check_integer, check_positive, check_ra
 from keras_mixers.layers.activations import Activation, gelu
 from keras_mixers.layers.dtypes import at_least_float32
 from keras_mixers.layers.initializers import transformer_normal
-from keras_mixers.layers.layer_norm import T2T_VIT_EPSILON, LayerNorm
+from keras_mixers.layers.layer_norm import TORCH_EPSILON, LayerNorm
 
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
@@ -58,10 +58,10 @@ class TokenPerformer(keras.layers.Layer):
         self.drop_rate = check_rate("drop_rate", drop_rate)
         self.supports_masking = True
         shared = {"dtype": self.dtype_policy}
-        self.attention_norm = LayerNorm(T2T_VIT_EPSILON, name="attention_norm", **shared)
+        self.attention_norm = LayerNorm(TORCH_EPSILON, name="attention_norm", **shared)
         self.kqv = self._dense(3 * self.hidden_dim, "kqv")
         self.projection = self._dense(self.hidden_dim, "projection")
-        self.mlp_norm = LayerNorm(T2T_VIT_EPSILON, name="mlp_norm", **shared)
+        self.mlp_norm = LayerNorm(TORCH_EPSILON, name="mlp_norm", **shared)
         # Not `MLP`: here dropout follows only the second Dense layer.
         self.mlp_0 = self._dense(self.hidden_dim, "mlp_0", activation=gelu)
         self.mlp_1 = self._dense(self.hidden_dim, "mlp_1")

@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_mixers.argument_checks import check_integer, check_rank
 from keras_mixers.layers.initializers import transformer_normal
-from keras_mixers.layers.layer_norm import T2T_VIT_EPSILON, LayerNorm
+from keras_mixers.layers.layer_norm import TORCH_EPSILON, LayerNorm
 from keras_mixers.layers.mlp import MLP
 
 
@@ -39,7 +39,7 @@ class TokenTransformer(keras.layers.Layer):
         self.hidden_dim = check_integer("hidden_dim", hidden_dim)
         self.supports_masking = True
         shared = {"dtype": self.dtype_policy}
-        self.attention_norm = LayerNorm(T2T_VIT_EPSILON, name="attention_norm", **shared)
+        self.attention_norm = LayerNorm(TORCH_EPSILON, name="attention_norm", **shared)
         self.qkv = keras.layers.Dense(
             3 * self.hidden_dim,
             use_bias=False,
@@ -50,7 +50,7 @@ class TokenTransformer(keras.layers.Layer):
         self.projection = keras.layers.Dense(
             self.hidden_dim, kernel_initializer=transformer_normal(), name="projection", **shared
         )
-        self.mlp_norm = LayerNorm(T2T_VIT_EPSILON, name="mlp_norm", **shared)
+        self.mlp_norm = LayerNorm(TORCH_EPSILON, name="mlp_norm", **shared)
         self.mlp = MLP(
             self.hidden_dim, kernel_initializer=transformer_normal(), name="mlp", **shared
         )

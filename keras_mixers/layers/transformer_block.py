@@ -14,7 +14,7 @@ from keras_mixers.argument_checks import (
 from keras_mixers.layers.activations import Activation, get_activation, serialize_activation
 from keras_mixers.layers.drop_path import DropPath
 from keras_mixers.layers.initializers import transformer_normal
-from keras_mixers.layers.layer_norm import T2T_VIT_EPSILON, LayerNorm
+from keras_mixers.layers.layer_norm import TORCH_EPSILON, LayerNorm
 from keras_mixers.layers.mlp import MLP
 from keras_mixers.layers.reshape import reshape_keeping_batch
 
@@ -23,7 +23,7 @@ from keras_mixers.layers.reshape import reshape_keeping_batch
 class TransformerBlock(keras.layers.Layer):
     """Self-attention and an MLP, each after a LayerNorm and with a residual connection.
 
-    `x = x + attention(LN(x))`, then `x = x + MLP(LN(x))`. Queries, keys and values have no bias.
+    `x = x + attention(LN(x))`, then `x = x + MLP(LN(x))`. The defaults are those of T2T-ViT.
 
     Input and output: (B, N, C). A mask (B, N) hides the tokens for which it is False from all
     others.
@@ -34,6 +34,8 @@ class TransformerBlock(keras.layers.Layer):
         activation: `"gelu"`, `"gelu_tanh"`, a Keras activation's name, or a callable.
         drop_rate: Dropout rate after the attention and in the MLP, in [0, 1).
         drop_path_rate: Probability of dropping a sample's residual branch, in [0, 1).
+        qkv_bias: Whether queries, keys and values have a bias, as in ViT.
+        epsilon: Added to the variance in both layer normalisations; 1e-6 in ViT.
 
     Raises:
         ValueError: If an argument is out of its range, or `num_heads` does not divide C.
@@ -43,7 +45,8 @@ class TransformerBlock(keras.layers.Layer):
     >>> tuple(TransformerBlock(num_heads=2)(keras.ops.ones((1, 5, 8))).shape)
     (1, 5, 8)
 
-    Reference: Yuan et al., https://arxiv.org/abs/2101.11986, `models/transformer_block.py`.
+    Reference: Yuan et al., https://arxiv.org/abs/2101.11986, `models/transformer_block.py`;
+    Dosovitskiy et al., https://arxiv.org/abs/2010.11929.
     """
 
     def __init__(
@@ -53,6 +56,8 @@ class TransformerBlock(keras.layers.Layer):
         activation: Activation = "gelu",
         drop_rate: float = 0.0,
         drop_path_rate: float = 0.0,
+        qkv_bias: bool = False,
+        epsilon: float = TORCH_EPSILON,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -61,6 +66,8 @@ class TransformerBlock(keras.layers.Layer):
         self.activation = get_activation(activation)
         self.drop_rate = check_rate("drop_rate", drop_rate)
         self.drop_path_rate = check_rate("drop_path_rate", drop_path_rate)
+        self.qkv_bias = qkv_bias
+        self.epsilon = check_positive("epsilon", epsilon)
         self.supports_masking = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -68,10 +75,10 @@ class TransformerBlock(keras.layers.Layer):
         channels = check_known("TransformerBlock", "the channels", input_shape[-1])
         check_heads(self.num_heads, channels)
         shared = {"dtype": self.dtype_policy}
-        self.attention_norm = LayerNorm(T2T_VIT_EPSILON, name="attention_norm", **shared)
+        self.attention_norm = LayerNorm(self.epsilon, name="attention_norm", **shared)
         self.qkv = keras.layers.Dense(
             3 * channels,
-            use_bias=False,
+            use_bias=self.qkv_bias,
             kernel_initializer=transformer_normal(),
             name="qkv",
             **shared,
@@ -80,7 +87,7 @@ class TransformerBlock(keras.layers.Layer):
             channels, kernel_initializer=transformer_normal(), name="projection", **shared
         )
         self.dropout = keras.layers.Dropout(self.drop_rate, **shared)
-        self.mlp_norm = LayerNorm(T2T_VIT_EPSILON, name="mlp_norm", **shared)
+        self.mlp_norm = LayerNorm(self.epsilon, name="mlp_norm", **shared)
         self.mlp = MLP(
             check_integer("mlp_ratio * channels", int(self.mlp_ratio * channels)),
             self.activation,
@@ -129,4 +136,6 @@ class TransformerBlock(keras.layers.Layer):
             "activation": serialize_activation(self.activation),
             "drop_rate": self.drop_rate,
             "drop_path_rate": self.drop_path_rate,
+            "qkv_bias": self.qkv_bias,
+            "epsilon": self.epsilon,
         }

@@ -6,7 +6,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_mixers.argument_checks import check_channels_last, check_integer, check_rank, check_rate
+from keras_mixers.argument_checks import (
+    check_channels_last,
+    check_integer,
+    check_rank,
+    check_rate,
+    nearest_multiples,
+)
 from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.catalogue.source import Source
 from keras_mixers.layers.activations import Activation, get_activation
@@ -61,6 +67,16 @@ def known_size(family: str, images: keras.KerasTensor) -> tuple[int, int]:
     return height, width
 
 
+def check_whole_patches(family: str, images: keras.KerasTensor, patch_size: int) -> None:
+    """Raise ValueError unless height and width of `images` are known multiples of the patch."""
+    for name, size in zip(("height", "width"), known_size(family, images), strict=True):
+        if size % patch_size:
+            raise ValueError(
+                f"{family} needs images of whole patches; received {name} {size} for "
+                f"patch_size={patch_size}, use a {name} of {nearest_multiples(size, patch_size)}."
+            )
+
+
 def preprocess(
     images: keras.KerasTensor, default: Preprocessing, source: Source | None
 ) -> keras.KerasTensor:
@@ -113,19 +129,23 @@ def classify(
     bias_initializer: str | keras.initializers.Initializer = "zeros",
 ) -> keras.KerasTensor:
     """Map features (B, C) to scores (B, classes), in float32 or wider."""
-    policy = at_least_float32(None)
-    logits = keras.layers.Dense(
+    head = keras.layers.Dense(
         check_integer("classes", classes),
         kernel_initializer=kernel_initializer,
         bias_initializer=bias_initializer,
-        dtype=policy,
+        dtype=at_least_float32(None),
         name="head",
-    )(features)
+    )
+    return activate(head(features), activation)
+
+
+def activate(logits: keras.KerasTensor, activation: Activation | None) -> keras.KerasTensor:
+    """Turn logits into what the model returns: themselves, or the scores of an activation."""
     if activation in (None, "linear"):
         return logits
-    return keras.layers.Activation(get_activation(activation), dtype=policy, name="predictions")(
-        logits
-    )
+    return keras.layers.Activation(
+        get_activation(activation), dtype=at_least_float32(None), name="predictions"
+    )(logits)
 
 
 def make_model(

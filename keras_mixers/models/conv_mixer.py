@@ -6,6 +6,7 @@ import keras
 
 from keras_mixers.argument_checks import check_integer
 from keras_mixers.catalogue.conv_mixer import PREPROCESSING
+from keras_mixers.catalogue.source import Source
 from keras_mixers.layers.activations import Activation, get_activation
 from keras_mixers.layers.conv_mixer_block import BATCH_NORM, ConvMixerBlock
 from keras_mixers.layers.initializers import fan_in_uniform
@@ -23,7 +24,7 @@ def ConvMixer(
     *,
     include_top: bool = True,
     include_preprocessing: bool = True,
-    weights: str | Path | None = None,
+    weights: str | Path | Source | None = None,
     input_tensor: keras.KerasTensor | None = None,
     input_shape: common.InputShape = (224, 224, 3),
     pooling: str | None = None,

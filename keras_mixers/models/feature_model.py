@@ -56,6 +56,7 @@ def _output_map(model: keras.Model, layer: keras.layers.Layer) -> keras.KerasTen
             "the tokens of one; choose another layer."
         )
     rows, columns = grid
-    if x.shape[1] == rows * columns + 1:
-        x = keras.layers.Cropping1D((1, 0), name=f"{layer.name}_patch_tokens")(x)
+    class_tokens = x.shape[1] - rows * columns
+    if class_tokens:
+        x = keras.layers.Cropping1D((class_tokens, 0), name=f"{layer.name}_patch_tokens")(x)
     return keras.layers.Reshape((rows, columns, x.shape[-1]), name=f"{layer.name}_map")(x)

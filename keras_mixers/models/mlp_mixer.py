@@ -4,10 +4,11 @@ from pathlib import Path
 
 import keras
 
-from keras_mixers.argument_checks import check_integer, nearest_multiples
+from keras_mixers.argument_checks import check_integer
 from keras_mixers.catalogue.mlp_mixer import PREPROCESSING
+from keras_mixers.catalogue.source import Source
 from keras_mixers.layers.activations import Activation
-from keras_mixers.layers.layer_norm import MIXER_EPSILON, LayerNorm
+from keras_mixers.layers.layer_norm import FLAX_EPSILON, LayerNorm
 from keras_mixers.layers.mixer_block import MixerBlock
 from keras_mixers.layers.patch_embed import PatchEmbed
 from keras_mixers.models import common
@@ -26,7 +27,7 @@ def MLPMixer(
     *,
     include_top: bool = True,
     include_preprocessing: bool = True,
-    weights: str | Path | None = None,
+    weights: str | Path | Source | None = None,
     input_tensor: keras.KerasTensor | None = None,
     input_shape: common.InputShape = (224, 224, 3),
     pooling: str | None = None,
@@ -82,7 +83,7 @@ def MLPMixer(
     arguments = {"hidden_dim": hidden_dim, "depth": depth, "patch_size": patch_size}
     source = find_named_weights("MLPMixer", arguments, activation, weights)
     images = common.image_input(input_tensor, input_shape)
-    _check_whole_patches(*common.known_size("MLPMixer", images), patch_size)
+    common.check_whole_patches("MLPMixer", images, patch_size)
     x = common.preprocess(images, PREPROCESSING, source) if include_preprocessing else images
     x = PatchEmbed(hidden_dim, patch_size, flatten=True, name="patch_embed")(x)
     for i, rate in enumerate(common.drop_path_rates(drop_path_rate, depth)):
@@ -94,19 +95,10 @@ def MLPMixer(
             rate,
             name=f"block_{i}",
         )(x)
-    x = LayerNorm(MIXER_EPSILON, name="norm")(x)
+    x = LayerNorm(FLAX_EPSILON, name="norm")(x)
     if include_top:
         x = common.pool(x, "avg")
         x = common.classify(x, classes, classifier_activation, kernel_initializer="zeros")
     elif pooling is not None:
         x = common.pool(x, pooling)
     return common.make_model(images, x, source or weights, name or "mlp_mixer")
-
-
-def _check_whole_patches(height: int, width: int, patch_size: int) -> None:
-    for name, size in (("height", height), ("width", width)):
-        if size % patch_size:
-            raise ValueError(
-                f"MLPMixer needs images of whole patches; received {name} {size} for "
-                f"patch_size={patch_size}, use a {name} of {nearest_multiples(size, patch_size)}."
-            )

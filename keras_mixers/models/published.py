@@ -6,12 +6,21 @@ import numpy as np
 from keras_mixers.catalogue import list_models, model_info
 from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.catalogue.variant import Variant
-from keras_mixers.layers import ConvMixerBlock, MixerBlock, TransformerBlock
+from keras_mixers.layers import (
+    ConvMixerBlock,
+    GMLPBlock,
+    LearnedPosition,
+    MixerBlock,
+    ResMLPBlock,
+    TransformerBlock,
+)
 
 _FAMILY_OF_BLOCK: dict[type[keras.layers.Layer], str] = {
     ConvMixerBlock: "ConvMixer",
     MixerBlock: "MLPMixer",
     TransformerBlock: "T2TViT",
+    ResMLPBlock: "ResMLP",
+    GMLPBlock: "gMLP",
 }
 
 
@@ -44,9 +53,13 @@ def published_variant(model: keras.Model) -> Variant | None:
 
 
 def model_family(model: keras.Model) -> str | None:
-    """Return "ConvMixer", "MLPMixer" or "T2TViT", or None if a model has no such blocks."""
+    """Return the name of a family's function, or None if a model has no blocks of any."""
     blocks = family_blocks(model)
-    return _FAMILY_OF_BLOCK[type(blocks[0])] if blocks else None
+    if not blocks:
+        return None
+    # ViT and T2T-ViT share their blocks, but only ViT learns its positions.
+    is_vit = any(isinstance(layer, LearnedPosition) for layer in model.layers)
+    return "ViT" if is_vit else _FAMILY_OF_BLOCK[type(blocks[0])]
 
 
 def family_blocks(model: keras.Model) -> list[keras.layers.Layer]:

@@ -6,18 +6,25 @@ from pathlib import Path
 import keras
 
 from keras_mixers.catalogue import resolve_variant
+from keras_mixers.catalogue.sources import find_source, is_weights_name
 from keras_mixers.catalogue.variant import Variant
 from keras_mixers.layers.activations import Activation
 from keras_mixers.models.common import InputShape
 from keras_mixers.models.conv_mixer import ConvMixer
+from keras_mixers.models.gmlp import gMLP
 from keras_mixers.models.mlp_mixer import MLPMixer
+from keras_mixers.models.res_mlp import ResMLP
 from keras_mixers.models.t2t_vit import T2TViT
+from keras_mixers.models.vit import ViT
 from keras_mixers.weights.resize import scale_factors
 
 FAMILIES: dict[str, Callable[..., keras.Model]] = {
     "ConvMixer": ConvMixer,
     "MLPMixer": MLPMixer,
     "T2TViT": T2TViT,
+    "ViT": ViT,
+    "ResMLP": ResMLP,
+    "gMLP": gMLP,
 }
 
 
@@ -71,7 +78,7 @@ def create_model(
         **arguments,
         include_top=include_top,
         include_preprocessing=include_preprocessing,
-        weights=weights,
+        weights=find_source(name, str(weights)) if is_weights_name(weights) else weights,
         input_tensor=input_tensor,
         input_shape=input_shape,
         pooling=pooling,

@@ -6,11 +6,12 @@ from typing import Literal
 import keras
 
 from keras_mixers.argument_checks import check_heads, check_integer, check_rate
+from keras_mixers.catalogue.source import Source
 from keras_mixers.catalogue.t2t_vit import PREPROCESSING
 from keras_mixers.layers.activations import Activation
 from keras_mixers.layers.class_token import ClassToken
 from keras_mixers.layers.initializers import transformer_normal
-from keras_mixers.layers.layer_norm import T2T_VIT_EPSILON, LayerNorm
+from keras_mixers.layers.layer_norm import TORCH_EPSILON, LayerNorm
 from keras_mixers.layers.sinusoidal_position import SinusoidalPosition
 from keras_mixers.layers.soft_split import SoftSplit
 from keras_mixers.layers.token_performer import TokenPerformer
@@ -36,7 +37,7 @@ def T2TViT(
     *,
     include_top: bool = True,
     include_preprocessing: bool = True,
-    weights: str | Path | None = None,
+    weights: str | Path | Source | None = None,
     input_tensor: keras.KerasTensor | None = None,
     input_shape: common.InputShape = (224, 224, 3),
     pooling: str | None = None,
@@ -114,7 +115,7 @@ def T2TViT(
             drop_path_rate=rate,
             name=f"block_{i}",
         )(x)
-    x = LayerNorm(T2T_VIT_EPSILON, name="norm")(x)
+    x = LayerNorm(TORCH_EPSILON, name="norm")(x)
     if include_top:
         x = keras.layers.Cropping1D((0, x.shape[1] - 1), name="class_token_output")(x)
         x = keras.layers.Flatten(name="flatten")(x)

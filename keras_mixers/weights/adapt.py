@@ -6,12 +6,15 @@ from typing import Literal
 import keras
 import numpy as np
 
+from keras_mixers.layers.class_token import ClassToken
+from keras_mixers.layers.learned_position import LearnedPosition
 from keras_mixers.layers.patch_embed import PatchEmbed
 from keras_mixers.layers.patch_grid import patch_grid
 from keras_mixers.weights.resize import (
     Grid,
     interpolate_positions,
     scale_factors,
+    spread_token_dense,
     spread_token_mlp,
 )
 
@@ -20,6 +23,9 @@ Position = Literal["interpolate", "computed"]
 
 _PATCH_KERNEL = "patch_embed/conv/kernel"
 _POSITION_TABLE = "position/table"
+_TOKEN_DENSE = "/token_dense/kernel"
+# Biases of as many numbers as there are tokens.
+_TOKEN_BIAS = ("/token_mlp/dense_1/bias", "/token_dense/bias")
 _TOKEN_MLP = ("dense_0/kernel", "dense_0/bias", "dense_1/kernel", "dense_1/bias")
 
 
@@ -29,7 +35,7 @@ def adapt_to_model(model: keras.Model, values: Values, position: Position) -> Va
     Values that already fit, or that differ in any other way, are returned unchanged.
 
     Args:
-        model: A ConvMixer, MLPMixer or T2TViT.
+        model: Built by one of the model functions.
         values: Weights of a checkpoint for square images, by the path of the weight.
         position: What a T2T-ViT with another grid gets: "interpolate" returns the checkpoint's
             position table, interpolated; "computed" leaves the table out, so that the model keeps
@@ -47,16 +53,29 @@ def adapt_to_model(model: keras.Model, values: Values, position: Position) -> Va
     if _PATCH_KERNEL in values:
         values[_PATCH_KERNEL] = _adapt_channels(values[_PATCH_KERNEL], shapes[_PATCH_KERNEL][2])
     if grid is not None and _POSITION_TABLE in values:
-        tokens = values[_POSITION_TABLE].shape[1] - 1
+        _adapt_positions(model, values, grid, position)
+    mixers = [path for path in values if path.startswith("block_0/") and path.endswith(_TOKEN_BIAS)]
+    if grid is not None and mixers:
+        tokens = len(values[mixers[0]])
         if _has_other_grid(tokens, grid):
-            table = values.pop(_POSITION_TABLE)
-            if position == "interpolate":
-                values[_POSITION_TABLE] = interpolate_positions(table, _square_grid(tokens), grid)
-    if grid is not None and "block_0/token_mlp/dense_1/bias" in values:
-        tokens = len(values["block_0/token_mlp/dense_1/bias"])
-        if _has_other_grid(tokens, grid):
-            _spread_token_mlps(model, values, _square_grid(tokens), grid)
+            _spread_token_layers(model, values, _square_grid(tokens), grid)
     return values
+
+
+def _adapt_positions(model: keras.Model, values: Values, grid: Grid, position: Position) -> None:
+    """Interpolate the position table for another grid, or leave it out, in place."""
+    class_tokens = sum(isinstance(layer, ClassToken) for layer in model.layers)
+    tokens = values[_POSITION_TABLE].shape[1] - class_tokens
+    if not _has_other_grid(tokens, grid):
+        return
+    table = values.pop(_POSITION_TABLE)
+    is_learned = any(isinstance(layer, LearnedPosition) for layer in model.layers)
+    if is_learned and position == "computed":
+        raise ValueError("its position table is learned; position must be 'interpolate'.")
+    if position == "interpolate":
+        values[_POSITION_TABLE] = interpolate_positions(
+            table, _square_grid(tokens), grid, class_tokens, antialias=is_learned
+        )
 
 
 def _adapt_channels(kernel: np.ndarray, channels: int) -> np.ndarray:
@@ -72,8 +91,10 @@ def _adapt_channels(kernel: np.ndarray, channels: int) -> np.ndarray:
     return kernel[:, :, np.arange(channels) % received] * (received / channels)
 
 
-def _spread_token_mlps(model: keras.Model, values: Values, old_grid: Grid, new_grid: Grid) -> None:
-    """Spread the token MLPs over a larger grid, in place."""
+def _spread_token_layers(
+    model: keras.Model, values: Values, old_grid: Grid, new_grid: Grid
+) -> None:
+    """Spread what mixes tokens over a larger grid, in place."""
     patch_size = next(layer.patch_size for layer in model.layers if isinstance(layer, PatchEmbed))
     scale_factors(old_grid, new_grid, patch_size)  # Its error gives sizes in pixels.
     for block in {path.split("/")[0] for path in values if "/token_mlp/" in path}:
@@ -81,6 +102,11 @@ def _spread_token_mlps(model: keras.Model, values: Values, old_grid: Grid, new_g
         kernel_0, bias_0, kernel_1, bias_1 = (values[path] for path in paths)
         spread = spread_token_mlp(kernel_0, bias_0, kernel_1, bias_1, old_grid, new_grid)
         values.update(zip(paths, spread, strict=True))
+    for kernel in [path for path in values if path.endswith(_TOKEN_DENSE)]:
+        bias = kernel.removesuffix("kernel") + "bias"
+        values[kernel], values[bias] = spread_token_dense(
+            values[kernel], values[bias], old_grid, new_grid
+        )
 
 
 def _has_other_grid(tokens: int, grid: Grid) -> bool:

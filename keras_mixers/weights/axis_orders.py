@@ -49,3 +49,18 @@ def unfolded_linear(kernel_size: int) -> Transform:
         return patches.transpose(2, 3, 1, 0).reshape(-1, len(array))
 
     return transform
+
+
+def flat(array: np.ndarray) -> np.ndarray:
+    """Join all axes to one."""
+    return array.reshape(-1)
+
+
+def join_heads(array: np.ndarray) -> np.ndarray:
+    """Turn flax's (in, head, channel) into (in, out)."""
+    return array.reshape(len(array), -1)
+
+
+def join_head_inputs(array: np.ndarray) -> np.ndarray:
+    """Turn flax's (head, channel, out) into (in, out)."""
+    return array.reshape(-1, array.shape[-1])

@@ -41,33 +41,44 @@ def find_named_weights(
     family: str,
     arguments: Mapping[str, Argument],
     activation: Activation,
-    weights: str | Path | None,
+    weights: str | Path | Source | None,
 ) -> Source | None:
     """Return the released file that `weights` names for a network, or None if it is not a name.
 
     Args:
-        family: "ConvMixer", "MLPMixer" or "T2TViT".
+        family: Name of the family's function, such as "ConvMixer".
         arguments: Arguments of the network, without its activation.
         activation: Activation of the network.
-        weights: Name of released weights, a file, or None.
+        weights: Name of released weights, their row of the catalogue, a file, or None.
 
     Raises:
         ValueError: If `weights` is a name, but the network is not a published variant, has no
-            released weights of that name, or has another activation than they were trained with.
+            released weights of that name, or has another activation than they were trained with,
+            or if several variants with such weights are the same network.
     """
+    if isinstance(weights, Source):
+        return weights
     if not is_weights_name(weights):
         return None
     name = str(weights)
-    for variant in map(model_info, list_models()):
-        published = {key: variant.arguments[key] for key in variant.arguments.keys() & arguments}
-        if variant.family == family and published == arguments:
-            break
-    else:
+    fitting = [
+        variant
+        for variant in map(model_info, list_models())
+        if variant.family == family and arguments.items() <= variant.arguments.items()
+    ]
+    if not fitting:
         released = sorted({info.name for info in map(model_info, list_models()) if info.weights})
         raise ValueError(
             f"weights={name!r} belong to published variants ({', '.join(released)}), and none of "
             f"them is a {family} with these arguments; pass the path of a file, or None."
         )
+    named = [variant for variant in fitting if name in {source.name for source in variant.weights}]
+    if len(named) > 1:
+        raise ValueError(
+            f"weights={name!r} may be those of {' or '.join(variant.name for variant in named)}, "
+            "which are the same network; choose one by create_model(name, weights=...)."
+        )
+    variant = (named or fitting)[0]
     source = find_source(variant.name, name)
     trained = resolve_variant(variant.name, name).arguments.get("activation", "gelu")
     if activation != trained:

@@ -4,19 +4,8 @@ from typing import NamedTuple
 
 from keras_mixers.catalogue import list_models, model_info
 from keras_mixers.weights.errors import CheckpointError
-from keras_mixers.weights.layouts import (
-    CONV_MIXER_LAYOUTS,
-    MIXER_LAYOUTS,
-    T2T_VIT_LAYOUTS,
-    Layout,
-)
+from keras_mixers.weights.layouts import LAYOUTS_OF_FAMILY, Layout, Rule
 from keras_mixers.weights.read import Checkpoint
-
-_LAYOUTS = {
-    "ConvMixer": CONV_MIXER_LAYOUTS,
-    "MLPMixer": MIXER_LAYOUTS,
-    "T2TViT": T2T_VIT_LAYOUTS,
-}
 
 
 class Identity(NamedTuple):
@@ -47,33 +36,37 @@ def identify(arrays: Checkpoint) -> list[Identity]:
     fitting = []
     for variant in map(model_info, list_models()):
         depth = int(variant.arguments["depth"])
-        for layout in _LAYOUTS[variant.family]:
-            head = {rule.weight: rule.key for rule in layout.expand(depth)}["head/bias"]
-            if head not in arrays or not _is_complete(layout, depth, arrays):
+        for layout in LAYOUTS_OF_FAMILY[variant.family]:
+            if not _is_complete(layout, depth, arrays):
                 continue
-            width, classes = int(variant.arguments["hidden_dim"]), arrays[head].size
+            heads = [rule.key for rule in layout.expand(depth) if _is_head_bias(rule)]
+            width, classes = int(variant.arguments["hidden_dim"]), arrays[heads[0]].size
             all_weights = variant.parameters + variant.fixed_parameters
-            if size == all_weights + (classes - variant.classes) * (width + 1):
+            if size == all_weights + len(heads) * (classes - variant.classes) * (width + 1):
                 # Google trained its networks with the tanh form of GELU.
                 activation = "gelu_tanh" if "Google" in layout.name else None
                 fitting.append(Identity(variant.name, classes, activation))
     if not fitting:
         raise CheckpointError(
-            "The checkpoint fits no published variant; build its model with ConvMixer, MLPMixer "
-            "or T2TViT and call load_checkpoint."
+            "The checkpoint fits no published variant; build its model with the family's "
+            "function, such as ConvMixer, and call load_checkpoint."
         )
     return fitting
 
 
 def _is_complete(layout: Layout, depth: int, arrays: Checkpoint) -> bool:
     """Tell whether a checkpoint has every key of a layout."""
-    return all(rule.key in arrays for rule in layout.expand(depth))
+    return all(key in arrays for rule in layout.expand(depth) for key in rule.keys)
+
+
+def _is_head_bias(rule: Rule) -> bool:
+    return rule.weight.startswith("head/") and rule.weight.endswith("/bias")
 
 
 def _is_ignored(name: str) -> bool:
     return any(
         name.endswith(layout.ignored)
-        for layouts in _LAYOUTS.values()
+        for layouts in LAYOUTS_OF_FAMILY.values()
         for layout in layouts
         if layout.ignored
     )

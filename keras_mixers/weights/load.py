@@ -59,7 +59,7 @@ def load_checkpoint(
         weights = {name: weight for name, weight in weights.items() if not name.startswith(_HEAD)}
     rules = [rule for rule in layout.expand(_number_of_blocks(weights)) if rule.weight in weights]
     _check_names(layout, rules, weights, arrays, source)
-    values = {rule.weight: rule.transform(arrays[rule.key]) for rule in rules}
+    values = {rule.weight: rule.value(arrays) for rule in rules}
     try:
         values = adapt_to_model(model, values, position)
     except ValueError as error:
@@ -90,18 +90,18 @@ def _choose_layout(
     """Return the layout that describes this model and shares most keys with this file."""
     depth, names = _number_of_blocks(weights), set(weights)
     fitting = {
-        layout: {rule.key for rule in layout.expand(depth)}
+        layout: {key for rule in layout.expand(depth) for key in rule.keys}
         for layout in LAYOUTS
         if names <= {rule.weight for rule in layout.expand(depth)}
     }
     if not fitting:
         raise CheckpointError(
-            f"The model {model.name!r} is not a ConvMixer, MLPMixer or T2TViT of keras_mixers as "
-            "their functions build them, so no released checkpoint fits it."
+            f"The model {model.name!r} is not as a model function of keras_mixers builds it, so no "
+            "released checkpoint fits it."
         )
     layout = max(fitting, key=lambda layout: len(fitting[layout] & set(arrays)))
     # Further blocks say nothing new, and some names, such as "norm", are in several layouts.
-    expected = {rule.key for rule in layout.expand(1)}
+    expected = {key for rule in layout.expand(1) for key in rule.keys}
     if len(expected & set(arrays)) < len(expected) / 2:
         raise CheckpointError(
             f"{source} is a checkpoint of another architecture than the model {model.name!r}: it "
@@ -120,11 +120,12 @@ def _check_names(
     """Raise CheckpointError if a weight would stay empty or a key unused."""
     headless = not any(name.startswith(_HEAD) for name in weights)
     head = {
-        rule.key
+        key
         for rule in layout.expand(_number_of_blocks(weights))
         if headless and rule.weight.startswith(_HEAD)
+        for key in rule.keys
     }
-    used = {rule.key for rule in rules}
+    used = {key for rule in rules for key in rule.keys}
     missing = sorted(used - set(arrays))
     unused = sorted(
         key for key in set(arrays) - used - head if not key.endswith(layout.ignored or ("\0",))
@@ -145,15 +146,15 @@ def _check_shapes(
     wrong = [rule for rule in rules if values[rule.weight].shape != weights[rule.weight].shape]
     if not wrong:
         return
-    names = {rule.weight for rule in wrong}
-    if names <= {"head/kernel", "head/bias"}:
-        theirs, ours = (len(values["head/bias"]), weights["head/bias"].shape[0])
+    if all(rule.weight.startswith(_HEAD) for rule in wrong):
+        theirs, ours = (side[wrong[0].weight].shape[-1] for side in (values, weights))
         raise CheckpointError(
             f"{source} has {theirs} classes, but the model has classes={ours}; build it with "
             f"classes={theirs}, or with include_top=False to leave the head out."
         )
     shapes = [
-        f"{rule.key} has shape {values[rule.weight].shape}, expected {weights[rule.weight].shape}"
+        f"{', '.join(rule.keys)} has shape {values[rule.weight].shape}, expected "
+        f"{weights[rule.weight].shape}"
         for rule in wrong
     ]
     raise CheckpointError(f"{source} has other shapes than the model: {_first_few(shapes, '; ')}.")

@@ -3,6 +3,8 @@
 A grid is (rows, columns) of patches, whose tokens are numbered row by row.
 """
 
+import math
+
 import numpy as np
 
 from keras_mixers.argument_checks import nearest_multiples
@@ -43,7 +45,7 @@ def scale_factors(old_grid: Grid, new_grid: Grid, patch_size: int | None = None)
             advice.append(f"a {side} of {nearest_multiples(*sizes)} {unit}")
     if advice:
         raise ValueError(
-            f"MLP-Mixer's weights for {_format_grid(old_grid)} patches fit only whole multiples of "
+            f"Token weights for {_format_grid(old_grid)} patches fit only whole multiples of "
             f"that grid; received {_format_grid(new_grid)} patches, use {' and '.join(advice)}."
         )
     return factors
@@ -90,8 +92,7 @@ def spread_token_mlp(
     order of the tokens open.
     """
     down, across = scale_factors(old_grid, new_grid)
-    (rows, columns), parts = old_grid, down * across
-    size, width = rows * columns, len(bias_0)
+    parts, size, width = down * across, math.prod(old_grid), len(bias_0)
     shapes = [np.shape(array) for array in (kernel_0, bias_0, kernel_1, bias_1)]
     if shapes != [(size, width), (width,), (width, size), (size,)]:
         raise ValueError(
@@ -99,9 +100,7 @@ def spread_token_mlp(
             f"(D, {size}) and biases (D,) and ({size},); received shapes "
             f"{', '.join(map(str, shapes))}."
         )
-    # tokens[g, s]: index, in the whole image, of token s of part g.
-    places = np.arange(parts * size).reshape(down, rows, across, columns)
-    tokens = places.transpose(0, 2, 1, 3).reshape(parts, size)
+    tokens = _tokens_of_parts(old_grid, (down, across))
     part = np.arange(parts)[:, np.newaxis]
     new_kernel_0 = np.zeros((parts * size, parts, width), kernel_0.dtype)
     new_kernel_0[tokens, part] = kernel_0
@@ -117,16 +116,69 @@ def spread_token_mlp(
     )
 
 
-def interpolate_positions(table: np.ndarray, old_grid: Grid, new_grid: Grid) -> np.ndarray:
-    """Return a position table for another grid, by bicubic interpolation without antialiasing.
+def spread_token_dense(
+    kernel: np.ndarray, bias: np.ndarray, old_grid: Grid, new_grid: Grid
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights of a layer over tokens that treats each part of a larger grid alike.
 
-    The first position, that of the class token, is kept. The table is computed in float64 and
+    It does for one layer from tokens to tokens what `spread_token_mlp` does for two.
+
+    Args:
+        kernel: Kernel of the layer, (S, S) for S tokens in the old grid.
+        bias: Its bias, (S,).
+        old_grid: (rows, columns) of patches of these weights.
+        new_grid: (rows, columns) of patches of the model, multiples of the old ones.
+
+    Returns:
+        Kernel (K S, K S) and bias (K S,), for a grid of K parts.
+
+    Raises:
+        ValueError: If the new grid is not a multiple of the old one.
+
+    Example:
+
+    >>> spread_token_dense(np.ones((2, 2)), np.zeros(2), (1, 2), (1, 4))[0].astype(int)
+    array([[1, 1, 0, 0],
+           [1, 1, 0, 0],
+           [0, 0, 1, 1],
+           [0, 0, 1, 1]])
+
+    Reference: Tolstikhin et al., https://arxiv.org/abs/2105.01601, appendix C.
+    """
+    tokens = _tokens_of_parts(old_grid, scale_factors(old_grid, new_grid))
+    new_kernel = np.zeros((tokens.size, tokens.size), kernel.dtype)
+    new_kernel[tokens[:, :, np.newaxis], tokens[:, np.newaxis]] = kernel
+    new_bias = np.zeros(tokens.size, bias.dtype)
+    new_bias[tokens] = bias
+    return new_kernel, new_bias
+
+
+def _tokens_of_parts(old_grid: Grid, factors: Grid) -> np.ndarray:
+    """Return the index (K, S), in the whole image, of token s of part k."""
+    (rows, columns), (down, across) = old_grid, factors
+    places = np.arange(rows * columns * down * across).reshape(down, rows, across, columns)
+    return places.transpose(0, 2, 1, 3).reshape(down * across, rows * columns)
+
+
+def interpolate_positions(
+    table: np.ndarray,
+    old_grid: Grid,
+    new_grid: Grid,
+    class_tokens: int = 1,
+    antialias: bool = False,
+) -> np.ndarray:
+    """Return a position table for another grid by bicubic interpolation.
+
+    The first positions, those of the class tokens, are kept. The table is computed in float64 and
     returned in its own type; for the same grid, the same numbers are returned.
 
     Args:
-        table: (1, 1 + N, C), where N is the number of patches in the old grid.
+        table: (1, class_tokens + N, C), where N is the number of patches in the old grid.
         old_grid: (rows, columns) of patches of the table.
         new_grid: (rows, columns) of patches of the model.
+        class_tokens: Number of class tokens.
+        antialias: Whether to widen the kernel for a smaller grid, as timm does for ViT; T2T-ViT's
+            authors don't.
 
     Raises:
         ValueError: If the table does not have the old grid.
@@ -136,20 +188,21 @@ def interpolate_positions(table: np.ndarray, old_grid: Grid, new_grid: Grid) -> 
     >>> interpolate_positions(np.ones((1, 1 + 2 * 2, 8)), (2, 2), (3, 4)).shape
     (1, 13, 8)
 
-    Reference: `F.interpolate(mode="bicubic")` of torch, with which T2T-ViT's
-    `utils.resize_pos_embed` adapts its tables to other image sizes.
+    Reference: `F.interpolate(mode="bicubic")` of torch, in T2T-ViT's `utils.resize_pos_embed` and,
+    antialiased, in timm's `resample_abs_pos_embed`.
     """
     rows, columns = old_grid
-    if table.ndim != 3 or table.shape[:2] != (1, 1 + rows * columns):
+    if table.ndim != 3 or table.shape[:2] != (1, class_tokens + rows * columns):
         raise ValueError(
             f"A position table for {_format_grid(old_grid)} patches has shape "
-            f"(1, {1 + rows * columns}, C); received {table.shape}."
+            f"(1, {class_tokens + rows * columns}, C); received {table.shape}."
         )
-    old = table[0, 1:].reshape(rows, columns, -1).astype("float64")
-    down, across = (_cubic_matrix(*sizes) for sizes in zip(old_grid, new_grid, strict=True))
+    old = table[0, class_tokens:].reshape(rows, columns, -1).astype("float64")
+    cubic = _antialiased_cubic_matrix if antialias and old_grid != new_grid else _cubic_matrix
+    down, across = (cubic(*sizes) for sizes in zip(old_grid, new_grid, strict=True))
     new = np.einsum("yr,xc,rcd->yxd", down, across, old, optimize=True)
     patches = new.reshape(1, -1, table.shape[2]).astype(table.dtype)
-    return np.concatenate([table[:, :1], patches], axis=1)
+    return np.concatenate([table[:, :class_tokens], patches], axis=1)
 
 
 def _cubic_matrix(old: int, new: int) -> np.ndarray:
@@ -164,6 +217,18 @@ def _cubic_matrix(old: int, new: int) -> np.ndarray:
     inside = taps.clip(0, old - 1)
     np.add.at(matrix, (np.arange(new)[:, np.newaxis], inside), np.where(distance <= 1, near, far))
     return matrix
+
+
+def _antialiased_cubic_matrix(old: int, new: int) -> np.ndarray:
+    """Return the matrix (new, old) of torch's antialiased form, whose kernel is PIL's."""
+    scale = old / new
+    width = max(scale, 1.0)
+    centre = (np.arange(new) + 0.5)[:, np.newaxis] * scale
+    distance = np.abs(np.arange(old) + 0.5 - centre) / width
+    near = (1.5 * distance - 2.5) * distance**2 + 1
+    far = -0.5 * (((distance - 5) * distance + 8) * distance - 4)
+    matrix = np.where(distance <= 1, near, np.where(distance < 2, far, 0.0))
+    return matrix / matrix.sum(axis=1, keepdims=True)
 
 
 def _format_grid(grid: Grid) -> str:

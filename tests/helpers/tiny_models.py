@@ -5,7 +5,7 @@ from functools import partial
 
 import keras
 
-from keras_mixers import ConvMixer, MLPMixer, T2TViT
+from keras_mixers import ConvMixer, MLPMixer, ResMLP, T2TViT, ViT, gMLP
 
 SHAPE = (32, 48, 3)
 
@@ -14,6 +14,11 @@ BUILDERS: dict[str, Callable[..., keras.Model]] = {
     "mlp_mixer": partial(MLPMixer, 8, 2, patch_size=8),
     "t2t_vit_performer": partial(T2TViT, 16, 2, num_heads=2),
     "t2t_vit_transformer": partial(T2TViT, 16, 2, num_heads=2, token_mixer="transformer"),
+    "vit": partial(ViT, 16, 2, num_heads=2, patch_size=8),
+    "vit_average": partial(ViT, 16, 2, num_heads=2, patch_size=8, class_token=False),
+    "deit_distilled": partial(ViT, 16, 2, num_heads=2, patch_size=8, distilled=True),
+    "res_mlp": partial(ResMLP, 8, 2, patch_size=8, initial_scale=0.1),
+    "gmlp": partial(gMLP, 8, 2, patch_size=8),
 }
 
 

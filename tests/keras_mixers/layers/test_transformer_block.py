@@ -33,6 +33,8 @@ CASE = LayerCase(
         "activation": "gelu",
         "drop_rate": 0.1,
         "drop_path_rate": 0.1,
+        "qkv_bias": True,
+        "epsilon": 1e-6,
     },
     input_shape=(4, 5, 6),
     output_shape=(4, 5, 6),
@@ -40,6 +42,7 @@ CASE = LayerCase(
         "attention_norm/gamma": (6,),
         "attention_norm/beta": (6,),
         "qkv/kernel": (6, 18),
+        "qkv/bias": (18,),
         "projection/kernel": (6, 6),
         "projection/bias": (6,),
         "mlp_norm/gamma": (6,),
@@ -55,10 +58,14 @@ CASE = LayerCase(
 
 
 def block(
-    x: np.ndarray, w: Weights, num_heads: int, scales: tuple[float, float] = (1, 1)
+    x: np.ndarray,
+    w: Weights,
+    num_heads: int,
+    scales: tuple[float, float] = (1, 1),
+    epsilon: float = 1e-5,
 ) -> np.ndarray:
     """One head after the other; `scales` are those of the two residual branches."""
-    normed = layer_norm(x, w, "attention_norm", 1e-5)
+    normed = layer_norm(x, w, "attention_norm", epsilon)
     query, key, value = (
         np.split(part, num_heads, -1) for part in np.split(dense(normed, w, "qkv"), 3, -1)
     )
@@ -68,13 +75,21 @@ def block(
         for q, k, v in zip(query, key, value, strict=True)
     ]
     x = x + scales[0] * dense(np.concatenate(heads, -1), w, "projection")
-    return x + scales[1] * mlp(layer_norm(x, w, "mlp_norm", 1e-5), w, "mlp")
+    return x + scales[1] * mlp(layer_norm(x, w, "mlp_norm", epsilon), w, "mlp")
 
 
 def built(shape: tuple[int | None, ...], *args: object, **options: object) -> keras.layers.Layer:
     layer = TransformerBlock(*args, dtype="float64", **options)
     layer.build(shape)
     return layer
+
+
+def test_the_form_of_vit_has_biases_and_another_epsilon() -> None:
+    layer = built((2, 5, 6), 2, qkv_bias=True, epsilon=1e-6)
+    w, x = randomize(layer), 1e-3 * normal(2, 5, 6)  # Small, so that epsilon counts.
+    assert w["qkv/bias"].shape == (18,)
+    np.testing.assert_allclose(call(layer, x), block(x, w, 2, epsilon=1e-6), atol=1e-10)
+    assert np.abs(call(layer, x) - block(x, w, 2)).max() > 1e-3
 
 
 def test_layer(tmp_path: Path) -> None:

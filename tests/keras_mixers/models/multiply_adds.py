@@ -27,6 +27,18 @@ def _block(layer: keras.layers.Layer) -> int:
         case km.TransformerBlock() | km.TokenTransformer():
             dense = [layer.qkv, layer.projection, layer.mlp.dense_0, layer.mlp.dense_1]
             return n * _weights(dense) + 2 * n * n * channels
+        case km.ResMLPBlock():
+            mlp = layer.channel_mlp
+            return channels * _weights([layer.token_dense]) + n * _weights(
+                [mlp.dense_0, mlp.dense_1]
+            )
+        case km.GMLPBlock():
+            gated = layer.channels_mlp_dim // 2
+            return gated * _weights([layer.gate.token_dense]) + n * _weights(
+                [layer.dense_0, layer.dense_1]
+            )
+        case km.DistilledHead():
+            return _weights([layer.class_head, layer.distillation_head])
         case km.TokenPerformer():
             dense = [layer.kqv, layer.projection, layer.mlp_0, layer.mlp_1]
             # Features of keys and queries, their sums, and the two products with the values.

@@ -19,14 +19,19 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (2, *SHAPE), "uint8")
         ("conv_mixer", (None, 8, 12, 8)),
         ("mlp_mixer", (None, 24, 8)),
         ("t2t_vit_performer", (None, 7, 16)),
+        ("vit", (None, 25, 16)),
+        ("vit_average", (None, 24, 16)),
+        ("deit_distilled", (None, 26, 16)),
+        ("res_mlp", (None, 24, 8)),
+        ("gmlp", (None, 24, 8)),
     ],
 )
 def test_without_top_and_pooled(name: str, shape: tuple) -> None:
     model = build(name, include_top=False)
     assert model.output_shape == shape
     features = np.asarray(model(IMAGES))
-    if name.startswith("t2t"):
-        features = features[:, 1:]  # pooled without the class token
+    class_tokens = {"t2t_vit_performer": 1, "vit": 1, "deit_distilled": 2}.get(name, 0)
+    features = features[:, class_tokens:]  # Class tokens are not pooled.
     features = features.reshape(2, -1, shape[-1])
     roundings = roundings_in(model.weights) + features.shape[1]
     for pooling, expected in (("avg", features.mean(axis=1)), ("max", features.max(axis=1))):
@@ -37,13 +42,22 @@ def test_without_top_and_pooled(name: str, shape: tuple) -> None:
 
 @pytest.mark.parametrize(
     ("name", "grid"),
-    [("conv_mixer", (8, 12)), ("mlp_mixer", (4, 6)), ("t2t_vit_transformer", (2, 3))],
+    [
+        ("conv_mixer", (8, 12)),
+        ("mlp_mixer", (4, 6)),
+        ("t2t_vit_transformer", (2, 3)),
+        ("vit", (4, 6)),
+        ("vit_average", (4, 6)),
+        ("deit_distilled", (4, 6)),
+        ("res_mlp", (4, 6)),
+        ("gmlp", (4, 6)),
+    ],
 )
 def test_named_outputs_are_maps(name: str, grid: tuple[int, int]) -> None:
     model = build(name, drop_rate=0.1) if name != "conv_mixer" else build(name)
     features = km.feature_model(model, ["block_0", "block_1"])([IMAGES])
     assert list(features) == ["block_0", "block_1"]
-    channels = 16 if name.startswith("t2t") else 8
+    channels = 16 if name.startswith(("t2t", "vit", "deit")) else 8
     for block in features:
         assert features[block].shape == (2, *grid, channels)
     tokens = km.feature_model(model, ["block_1"]).inputs

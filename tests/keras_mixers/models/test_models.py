@@ -12,6 +12,8 @@ import keras_mixers as km
 from tests.helpers.rounding import LAYER_NORM, assert_close, rounding_bound, roundings_in
 from tests.helpers.tiny_models import BUILDERS, SHAPE, build
 
+# Families whose default mean and standard deviation are 0.5.
+HALVES = ("mlp_mixer", "gmlp", "vit", "vit_average", "deit_distilled")
 every_family = pytest.mark.parametrize("name", BUILDERS)
 
 # In a Mixer, the second bias of a token MLP adds one number to all channels of a token. Every
@@ -61,7 +63,7 @@ def test_preprocessing_is_the_first_layer_and_optional(
     images = _images(1, *SHAPE)
     mean, std = (
         ((0.5,) * 3, (0.5,) * 3)
-        if name == "mlp_mixer"
+        if name in HALVES
         else ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     )
     normalised = ((images / 255.0 - mean) / std).astype("float32")

@@ -20,6 +20,10 @@ GOLDEN = {
     "mixer_timm.safetensors": "mixer_timm.expected.npz",
     "t2t_performer.pth.tar": "t2t_performer.expected.npz",
     "t2t_transformer.pth.tar": "t2t_transformer.expected.npz",
+    "vit_timm.safetensors": "vit_timm.expected.npz",
+    "deit_distilled.pth": "deit_distilled.expected.npz",
+    "resmlp_timm.safetensors": "resmlp_timm.expected.npz",
+    "gmlp_timm.safetensors": "gmlp_timm.expected.npz",
 }
 
 
@@ -50,6 +54,12 @@ def build(checkpoint: str, **options: object) -> keras.Model:
     elif checkpoint.startswith("mixer"):
         function = km.MLPMixer
         config["activation"] = {"tanh": "gelu_tanh", "erf": "gelu"}[config.pop("gelu")]
-    else:
+    elif checkpoint.startswith("t2t"):
         function = km.T2TViT
+    elif checkpoint.startswith("resmlp"):
+        function = km.ResMLP
+    elif checkpoint.startswith("gmlp"):
+        function = km.gMLP
+    else:
+        function, config["distilled"] = km.ViT, checkpoint.startswith("deit")
     return function(**{**config, **shared, **options})

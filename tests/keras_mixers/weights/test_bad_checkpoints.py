@@ -81,7 +81,9 @@ def test_other_architectures(file: str, model: str) -> None:
     if file.split("_")[0] == model.split("_")[0]:
         return
     message = _error(build(model), DATA / file)
-    assert "another architecture" in message
+    # gMLP's files share most of their names with MLP-Mixer's, as timm has them.
+    near = file.startswith("gmlp") and model == MIXER
+    assert ("lacks blocks.0.mlp_tokens" if near else "another architecture") in message
     assert file in message
 
 
@@ -93,7 +95,7 @@ def test_performer_is_not_transformer() -> None:
 
 def test_a_model_of_somebody_else() -> None:
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
-    assert "is not a ConvMixer, MLPMixer or T2TViT" in _error(model, DATA / MIXER)
+    assert "is not as a model function of keras_mixers builds it" in _error(model, DATA / MIXER)
 
 
 @pytest.mark.parametrize("checkpoint", GOLDEN)

@@ -15,11 +15,13 @@ from keras_mixers.weights.resize import (
     Grid,
     interpolate_positions,
     scale_factors,
+    spread_token_dense,
     spread_token_mlp,
 )
 from tests.helpers.rounding import LAYER_NORM, assert_close, rounding_bound, roundings_in
 from tests.keras_mixers.layers.formulas import Weights, call, mlp, normal, randomize
 from tests.keras_mixers.layers.layer_case import PROPERTY
+from tests.keras_mixers.weights.golden import DATA, build, reference
 
 TOKEN_MLP = ("dense_0/kernel", "dense_0/bias", "dense_1/kernel", "dense_1/bias")
 CHANNELS = 3
@@ -191,7 +193,7 @@ def test_the_same_grid_gives_the_same_weights() -> None:
         (
             (20, 28),
             16,
-            "MLP-Mixer's weights for 14 x 14 patches fit only whole multiples of that grid; "
+            "Token weights for 14 x 14 patches fit only whole multiples of that grid; "
             "received 20 x 28 patches, use a height of 224 or 448 pixels.",
         ),
         ((28, 9), 16, "received 28 x 9 patches, use a width of 224 pixels."),
@@ -264,3 +266,67 @@ def test_a_table_of_another_grid() -> None:
         interpolate_positions(normal(1, 10, 4), (2, 3), (4, 6))
     with pytest.raises(ValueError, match=r"received \(7, 4\)\."):
         interpolate_positions(normal(7, 4), (2, 3), (4, 6))
+
+
+@pytest.mark.parametrize(
+    ("old_grid", "new_grid"),
+    [((14, 14), (24, 24)), ((14, 14), (7, 9)), ((3, 5), (6, 4)), ((2, 2), (1, 1))],
+)
+@pytest.mark.parametrize("class_tokens", [0, 1, 2])
+def test_learned_positions_are_interpolated_as_timm_does(
+    old_grid: Grid, new_grid: Grid, class_tokens: int
+) -> None:
+    """`resample_abs_pos_embed` is torch's antialiased bicubic interpolation of the patches."""
+    table = normal(1, class_tokens + prod(old_grid), 5).astype("float32")
+    found = interpolate_positions(table, old_grid, new_grid, class_tokens, antialias=True)
+    patches = torch.from_numpy(table[:, class_tokens:]).reshape(1, *old_grid, 5)
+    wanted = torch.nn.functional.interpolate(
+        patches.permute(0, 3, 1, 2), size=new_grid, mode="bicubic", antialias=True
+    )
+    wanted = wanted.permute(0, 2, 3, 1).reshape(1, -1, 5).numpy()
+    np.testing.assert_array_equal(found[:, :class_tokens], table[:, :class_tokens])
+    # torch adds up to 2 x 2 x 14 products in float32, of numbers of up to 4.
+    bound = 4 * 28 * np.finfo("float32").eps
+    np.testing.assert_allclose(found[:, class_tokens:], wanted, rtol=0, atol=bound)
+
+
+@pytest.mark.parametrize(("old_grid", "new_grid"), [((2, 3), (4, 3)), ((2, 2), (4, 6))])
+def test_the_new_token_layer_is_the_old_one_on_each_part(old_grid: Grid, new_grid: Grid) -> None:
+    kernel, bias = normal(prod(old_grid), prod(old_grid)), normal(prod(old_grid), seed=1)
+    new_kernel, new_bias = spread_token_dense(kernel, bias, old_grid, new_grid)
+    x = normal(*new_grid)
+    found = (x.reshape(-1) @ new_kernel + new_bias).reshape(new_grid)
+    for row in range(0, new_grid[0], old_grid[0]):
+        for column in range(0, new_grid[1], old_grid[1]):
+            part = slice(row, row + old_grid[0]), slice(column, column + old_grid[1])
+            wanted = (x[part].reshape(-1) @ kernel + bias).reshape(old_grid)
+            np.testing.assert_allclose(found[part], wanted, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("checkpoint", ["resmlp_timm.safetensors", "gmlp_timm.safetensors"])
+def test_relatives_at_multiples_treat_each_part_as_before(checkpoint: str) -> None:
+    small = build(checkpoint, include_top=False, weights=DATA / checkpoint)
+    large = build(checkpoint, include_top=False, input_shape=(64, 32, 3))
+    km.load_checkpoint(large, DATA / checkpoint)
+    images = reference(checkpoint).images
+    both = large.predict(np.concatenate([images, images[::-1]], axis=1), verbose=0)
+    upper, lower = np.split(both, 2, axis=1)
+    for part, wanted in ((upper, images), (lower, images[::-1])):
+        assert_close(part, small.predict(wanted, verbose=0), roundings_in(large.weights))
+    with pytest.raises(km.CheckpointError, match="fit only whole multiples"):
+        build(checkpoint, include_top=False, input_shape=(48, 32, 3), weights=DATA / checkpoint)
+
+
+@pytest.mark.parametrize("checkpoint", ["vit_timm.safetensors", "deit_distilled.pth"])
+def test_vits_at_another_size_have_interpolated_positions(checkpoint: str) -> None:
+    model = build(checkpoint, input_shape=(48, 40, 3), weights=DATA / checkpoint)
+    whole = build(checkpoint, weights=DATA / checkpoint).get_layer("position").table
+    class_tokens = whole.shape[1] - 16
+    wanted = interpolate_positions(
+        keras.ops.convert_to_numpy(whole), (4, 4), (6, 5), class_tokens, antialias=True
+    )
+    np.testing.assert_array_equal(
+        keras.ops.convert_to_numpy(model.get_layer("position").table), wanted
+    )
+    with pytest.raises(km.CheckpointError, match="its position table is learned"):
+        km.load_checkpoint(model, DATA / checkpoint, position="computed")

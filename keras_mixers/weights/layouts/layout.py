@@ -1,0 +1,98 @@
+"""What a table of the weights in a released checkpoint is made of."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from keras_mixers.weights import axis_orders as to
+from keras_mixers.weights.axis_orders import Transform
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Where a weight comes from, or one weight of each block.
+
+    Attributes:
+        weight: Path of the Keras weight, where `{i}` is the index of a block.
+        key: Name in the checkpoint. `{i}` is the index of a block; `{child}` and `{head}` are the
+            positions of the block and of the head in the ConvMixer authors' `nn.Sequential`.
+        transform: Function that turns the checkpoint's array into the value of the weight.
+        parts: Names to put in place of `{part}` in `key`, for a weight that the checkpoint holds
+            in several arrays, to be concatenated along the last axis.
+    """
+
+    weight: str
+    key: str
+    transform: Transform = to.same
+    parts: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The names in the checkpoint."""
+        return tuple(self.key.format(part=part) for part in self.parts) or (self.key,)
+
+    def value(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the weight's value from the arrays of a checkpoint."""
+        values = [self.transform(arrays[key]) for key in self.keys]
+        return np.concatenate(values, axis=-1) if self.parts else values[0]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The names of one kind of checkpoint.
+
+    Attributes:
+        name: Name for error messages.
+        rules: The rules for all weights.
+        ignored: Endings of keys that neither inference nor training in Keras needs.
+    """
+
+    name: str
+    rules: tuple[Rule, ...]
+    ignored: tuple[str, ...] = ()
+
+    def expand(self, depth: int) -> Iterator[Rule]:
+        """Yield the rules for a model with `depth` blocks, with the placeholders filled in."""
+        for rule in self.rules:
+            for i in range(depth if "{i}" in rule.weight else 1):
+                yield replace(
+                    rule,
+                    weight=rule.weight.format(i=i),
+                    key=rule.key.format(i=i, child=i + 3, head=depth + 5, part="{part}"),
+                )
+
+
+def affine_rules(weight: str, key: str, kernel: Transform) -> tuple[Rule, ...]:
+    """Rules for a torch layer with weight and bias."""
+    return (
+        Rule(f"{weight}/kernel", f"{key}.weight", kernel),
+        Rule(f"{weight}/bias", f"{key}.bias"),
+    )
+
+
+def norm_rules(weight: str, key: str, transform: Transform = to.same) -> tuple[Rule, ...]:
+    """Rules for a torch LayerNorm."""
+    return (
+        Rule(f"{weight}/gamma", f"{key}.weight", transform),
+        Rule(f"{weight}/beta", f"{key}.bias", transform),
+    )
+
+
+def batch_norm_rules(weight: str, key: str) -> tuple[Rule, ...]:
+    """Rules for a torch BatchNorm2d."""
+    return (
+        *norm_rules(weight, key),
+        Rule(f"{weight}/moving_mean", f"{key}.running_mean"),
+        Rule(f"{weight}/moving_variance", f"{key}.running_var"),
+    )
+
+
+def flax_rules(weight: str, key: str) -> tuple[Rule, ...]:
+    """Rules for a flax Dense or Conv."""
+    return tuple(Rule(f"{weight}/{part}", f"{key}/{part}") for part in ("kernel", "bias"))
+
+
+def flax_norm_rules(weight: str, key: str) -> tuple[Rule, ...]:
+    """Rules for a flax LayerNorm."""
+    return (Rule(f"{weight}/gamma", f"{key}/scale"), Rule(f"{weight}/beta", f"{key}/bias"))
