@@ -50,10 +50,10 @@ def sum_over_replicas(
     own `fit` clips gradients, and looks for overflows, on each replica before it sums them.
 
     Args:
-        optimizer: whose `apply_gradients` is called next; other optimizers of its class are not
-            changed.
-        loss: of a replica's images, divided by the number of replicas, as Keras computes it.
-        gradients: of that loss.
+        optimizer: the optimizer whose `apply_gradients` is called next; other optimizers of its
+            class are not changed.
+        loss: loss of a replica's images, divided by the number of replicas, as Keras computes it.
+        gradients: gradients of that loss.
 
     Raises:
         AttributeError: if this version of Keras has no such method.

@@ -24,7 +24,7 @@ def is_decayed(variable: keras.Variable, rule: Decayed) -> bool:
     """Tell whether weight decay applies to a variable.
 
     Args:
-        variable: a trainable variable of a model.
+        variable: trainable variable of a model.
         rule: "all"; "matrices", as in timm: variables of two or more axes, except the class token;
             or "kernels", as in Google's code.
 
@@ -53,11 +53,11 @@ class AdamW(keras.optimizers.AdamW):
         decayed: rule of `is_decayed`.
         beta_1: decay of the first moment.
         beta_2: decay of the second moment.
-        epsilon: added to the square root of the bias-corrected second moment.
+        epsilon: number that is added to the square root of the bias-corrected second moment.
         global_clipnorm: maximum global norm of the gradients; None: no clipping.
         use_ema: whether to keep an exponential moving average of the weights.
         ema_momentum: momentum of that average.
-        name: of the optimizer.
+        name: name of the optimizer.
 
     >>> AdamW(0.01, weight_decay=2e-5, epsilon=1e-3).get_config()["decayed"]
     'matrices'
@@ -125,15 +125,15 @@ class SGD(keras.optimizers.SGD):
 
     Args:
         learning_rate: number or schedule.
-        momentum: from 0 to 1.
-        weight_decay: multiplied by the variable and added to the gradient.
+        momentum: momentum, from 0 to 1.
+        weight_decay: factor of the variable that is added to its gradient.
         decayed: rule of `is_decayed`.
         backbone_rate: number or schedule for all variables except those of the layer `head`; None:
             `learning_rate`.
         global_clipnorm: maximum global norm of the gradients; None: no clipping.
         use_ema: whether to keep an exponential moving average of the weights.
         ema_momentum: momentum of that average.
-        name: of the optimizer.
+        name: name of the optimizer.
 
     >>> SGD(0.05, backbone_rate=0.0005).get_config()["momentum"]
     0.9
@@ -226,7 +226,7 @@ def build_optimizer(
     Args:
         settings: the recipe's optimizer.
         schedule: the recipe's learning rate.
-        epochs: of the whole run.
+        epochs: number of epochs of the whole run.
         steps_per_epoch: updates of the weights per epoch.
         ema: momentum of the moving average of the weights; None: no average.
 

@@ -20,10 +20,11 @@ class ModelSpec:
     """The network to train.
 
     Attributes:
-            name: one of `keras_mixers.list_models()`, or a family: one of FAMILIES.
-        arguments: for the family's function; they override the variant's.
-            input_shape: (height, width, channels) of the images.
-        drop_path_rate: of the last block; ConvMixer has no drop path.
+        name: one of `keras_mixers.list_models()`, or a family: "ConvMixer", "MLPMixer", "T2TViT",
+            "ViT", "ResMLP" or "gMLP".
+        arguments: arguments for the family's function; they override the variant's.
+        input_shape: (height, width, channels) of the images.
+        drop_path_rate: drop path rate of the last block; ConvMixer has no drop path.
         preprocessing: normalisation, and resize and crop at evaluation; None: the variant's.
         frozen: names of layers that are not trained.
     """
@@ -52,14 +53,14 @@ class Optimizer:
 
     Attributes:
         kind: "adamw", or "sgd" with momentum.
-        weight_decay: multiplied by the learning rate. AdamW's is decoupled; SGD's is added to the
-            gradient.
+        weight_decay: weight decay, multiplied by the learning rate. AdamW's is decoupled; SGD's is
+            added to the gradient.
         decayed: variables that decay: "all"; "matrices", as in timm: those of two or more axes,
             except the class token; or "kernels", as in Google's code.
         clip_norm: maximum global norm of the gradients; None: no clipping.
-        epsilon: for AdamW, added to the square root of the bias-corrected second moment, as in
-            PyTorch.
-        momentum: for SGD.
+        epsilon: epsilon of AdamW, added to the square root of the bias-corrected second moment, as
+            in PyTorch.
+        momentum: momentum of SGD.
         backbone_scale: peak learning rate of all layers but `head`, as a fraction of the
             schedule's; SGD only.
     """
@@ -173,18 +174,18 @@ class Recipe:
         batch_size: images per update of the weights, over all devices together.
         optimizer: how gradients update the weights.
         schedule: the learning rate of each step.
-        augmentation: of the training images.
+        augmentation: augmentation of the training images.
         loss: "softmax" for one class per image, "sigmoid" for one decision per class.
-        label_smoothing: for the softmax loss, from 0 to below 1.
+        label_smoothing: smoothing of the labels for the softmax loss, from 0 to below 1.
         ema: momentum of the moving average of the weights, which is evaluated and saved; None: no
             average.
         head_bias: initial bias of the classifier; None: the network's own.
-        precision: of the computation; weights are always float32.
+        precision: precision of the computation; weights are always float32.
         accumulate: parts that each batch is computed in, one after the other, to save memory.
         mix_slices: slices of a batch that are mixed and erased independently of each other, as the
             authors' GPUs did; a multiple of the number of workers.
         remat: whether the backward pass computes the blocks again, to save memory.
-        seed: for the initial weights, the order of the images and their augmentation.
+        seed: seed for the initial weights, the order of the images and their augmentation.
         weights: name or file of weights to start from; None: random ones.
         published: the published result of these settings.
     """

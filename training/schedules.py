@@ -19,8 +19,9 @@ class PiecewiseLinear(keras.optimizers.schedules.LearningRateSchedule):
     """Linear interpolation between rates at given steps, and constant outside of them.
 
     Args:
-        steps: in ascending order. Where two are equal, the second one's rate applies afterwards.
-        rates: one for each of the steps.
+        steps: steps in ascending order. Where two are equal, the second one's rate applies after
+            them.
+        rates: learning rate at each of the steps.
 
     Raises:
         ValueError: if the steps are not ascending, or the number of rates differs from theirs.
@@ -61,7 +62,7 @@ class PerEpoch(keras.optimizers.schedules.LearningRateSchedule):
     """One rate per epoch; the last one also applies to all later epochs.
 
     Args:
-        rates: for epochs 0, 1, ...
+        rates: learning rates of epochs 0, 1, ...
         steps_per_epoch: updates of the weights per epoch.
 
     Raises:
@@ -96,7 +97,7 @@ def build_schedule(
 
     Args:
         settings: the recipe's schedule.
-        epochs: of the whole run.
+        epochs: number of epochs of the whole run.
         steps_per_epoch: updates of the weights per epoch.
 
     >>> schedule = build_schedule(OneCycle(peak=0.01), epochs=5, steps_per_epoch=10)

@@ -20,7 +20,7 @@ class Cluster:
 
     Attributes:
         addresses: "host:port" of each worker; the first worker writes the run's folder.
-        index: of this process among the workers.
+        index: index of this process among the workers.
     """
 
     addresses: tuple[str, ...] = ("",)
@@ -95,7 +95,7 @@ def wait_for_workers(cluster: Cluster, timeout: float) -> None:
 
     Args:
         cluster: the workers. Their ports must not be in use.
-        timeout: in seconds.
+        timeout: seconds to wait before giving up.
 
     Raises:
         RecipeError: if a worker hasn't started in time, or this worker's port is in use.

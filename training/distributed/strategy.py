@@ -98,10 +98,10 @@ def check_shared_statistics(
     TensorFlow can't communicate between replicas inside the loop over accumulated parts.
 
     Args:
-        network: the network, created in the strategy's scope.
-        accumulate: parts that each batch is computed in.
-        strategy: from `open_strategy`.
-        devices: from which the strategy was opened.
+        network: network that was created in the strategy's scope.
+        accumulate: number of parts that each batch is computed in.
+        strategy: strategy that `open_strategy` returned.
+        devices: devices that the strategy was opened for.
     """
     if strategy.num_replicas_in_sync == 1 or accumulate == 1:
         return
@@ -122,9 +122,9 @@ def prepare_for_replicas(
     The first replica draws the noise that a single device would draw.
 
     Args:
-        network: created in the strategy's scope.
-        strategy: from `open_strategy`.
-        devices: from which the strategy was opened.
+        network: network that was created in the strategy's scope.
+        strategy: strategy that `open_strategy` returned.
+        devices: devices that the strategy was opened for.
     """
     is_shared = strategy.num_replicas_in_sync > 1 and devices.batch_norm == "synchronised"
     norms = batch_norms(network) if is_shared else ()
@@ -161,7 +161,7 @@ def distribute_batches(
 
     Args:
         batches: this worker's share of each batch.
-        strategy: from `open_strategy`.
+        strategy: strategy that `open_strategy` returned.
         batch_size: over all workers.
     """
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
@@ -177,8 +177,8 @@ def broadcast_from_first_worker(
     """Return the first worker's values on all workers.
 
     Args:
-        values: numeric, of the same shapes and dtypes on all workers.
-        strategy: of several workers.
+        values: numeric tensors, of the same shapes and dtypes on all workers.
+        strategy: strategy of several workers.
     """
 
     def sum_of_own_or_zeros() -> list[tf.Tensor]:

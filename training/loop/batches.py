@@ -20,7 +20,7 @@ def open_matching_data(address: str, spec: ModelSpec, data_dir: str | Path | Non
     """Open data, and check that the network can take its images.
 
     Args:
-        address: of the data, as `open_data` takes it.
+        address: address of the data, as `open_data` takes it.
         spec: the recipe's network.
         data_dir: folder of tensorflow-datasets; None: its default.
 

@@ -21,7 +21,7 @@ class StepCallback(keras.callbacks.Callback):
     """A callback that knows the step of the run, also if `fit` resumes in the middle of an epoch.
 
     Args:
-        steps: per epoch.
+        steps: number of steps per epoch.
     """
 
     def __init__(self, steps: int) -> None:
@@ -42,7 +42,7 @@ class StopOnNaN(StepCallback):
     """Raises TrainingError after the first step whose loss is NaN or infinite.
 
     Args:
-        steps: per epoch.
+        steps: number of steps per epoch.
     """
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
@@ -65,7 +65,7 @@ class AverageWeights(keras.callbacks.Callback):
     if that is not the end of the run, this callback restores them, too.
 
     Args:
-        epochs: of the whole run.
+        epochs: number of epochs of the whole run.
     """
 
     def __init__(self, epochs: int) -> None:
@@ -104,9 +104,9 @@ class Timing(keras.callbacks.Callback):
     step. Images per second are those of training only; the seconds include evaluation.
 
     Args:
-        schedule: maps a step to its learning rate.
-        batch_size: images per step.
-        steps: per epoch.
+        schedule: function that maps a step to its learning rate.
+        batch_size: number of images per step.
+        steps: number of steps per epoch.
     """
 
     def __init__(self, schedule: Callable[[int], Any], batch_size: int, steps: int) -> None:
@@ -145,9 +145,10 @@ class Checkpoints(StepCallback):
     status 143. This callback must come after those that write an epoch's logs.
 
     Args:
-        save: called with the number of steps that are done. None: nothing is saved, and SIGTERM
-            only sets `terminated`, so that a worker that doesn't save outlives the one that does.
-        steps: per epoch.
+        save: function that saves the run, given the number of steps that are done. None: nothing is
+            saved, and SIGTERM only sets `terminated`, so that a worker that doesn't save outlives
+            the one that does.
+        steps: number of steps per epoch.
 
     Attributes:
         terminated: whether SIGTERM was received.

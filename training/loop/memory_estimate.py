@@ -19,7 +19,7 @@ class Memory:
     """Device memory in bytes.
 
     Attributes:
-        weights: of the network.
+        weights: weights of the network.
         optimizer: averages of gradients and of weights.
         step: activations and gradients, at the peak of a step.
     """

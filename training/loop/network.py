@@ -48,7 +48,7 @@ def build_model(
         spec: the recipe's network.
         classes: number of classes of the data.
         weights: name or file of weights to start from; None: initial ones.
-        name: of the model; a published variant keeps its own.
+        name: name of the model; a published variant keeps its own.
 
     Raises:
         RecipeError: if the network has no such layer to freeze, or no drop path.

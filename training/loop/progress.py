@@ -14,10 +14,10 @@ class ShowProgress(StepCallback):
     It must come after `training.loop.callbacks.Timing`.
 
     Args:
-        console: to print to.
-        epochs: of the whole run.
-        steps: per epoch.
-        batch_size: images per step.
+        console: console to print to.
+        epochs: number of epochs of the whole run.
+        steps: number of steps per epoch.
+        batch_size: number of images per step.
         classes: number of classes; top-5 is printed if there are more than five.
         bar: whether to show the bar.
     """
@@ -79,8 +79,8 @@ def epoch_line(epoch: int, epochs: int, logs: Mapping[str, float], classes: int)
 
     Args:
         epoch: number of the epoch, from 1.
-        epochs: of the whole run.
-        logs: of the epoch, with those of `training.loop.callbacks.Timing`.
+        epochs: number of epochs of the whole run.
+        logs: logs of the epoch, including those of `training.loop.callbacks.Timing`.
         classes: number of classes; top-5 is included if there are more than five.
 
     >>> logs = {"loss": 1.5, "val_loss": 1.25, "val_top1": 0.5, "learning_rate": 0.01}

@@ -19,9 +19,9 @@ def save_state(path: Path, step: int, variables: Sequence[keras.Variable]) -> No
     """Write the state of a run; a crash while writing leaves the previous file in place.
 
     Args:
-        path: of a `.npz` file.
+        path: path of the `.npz` file.
         step: number of steps that are done.
-        variables: of network and optimizer, including random seeds.
+        variables: variables of network and optimizer, including random seeds.
 
     >>> import tempfile
     >>> from keras import Variable
@@ -47,7 +47,7 @@ def load_state(path: Path, variables: Sequence[keras.Variable]) -> int:
     """Set variables to the values in a file, and return the number of steps that were done.
 
     Args:
-        path: of a file that `save_state` wrote.
+        path: path of a file that `save_state` wrote.
         variables: the same variables in the same order.
 
     Raises:

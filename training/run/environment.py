@@ -26,7 +26,7 @@ def environment(seed: int) -> dict[str, Any]:
     """Return the command, software versions, git state and hardware, as JSON-serialisable values.
 
     Args:
-        seed: of the run.
+        seed: seed of the run.
 
     >>> environment(seed=3)["seed"]
     3

@@ -19,9 +19,9 @@ def fit_run(run: Run, folder: RunFolder | None, done: int) -> tuple[dict[str, fl
     """Train the steps that are left.
 
     Args:
-        run: to train.
-        folder: to write into; None: nothing is written.
-        done: steps that are already done.
+        run: the run to train.
+        folder: folder to write into; None: nothing is written.
+        done: number of steps that are already done.
 
     Returns:
         The logs of the last epoch, which are empty if no step was left, and the images per second.

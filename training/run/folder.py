@@ -48,7 +48,7 @@ class RunFolder:
     """The folder that a run writes into. It is finished as soon as it holds `result.json`.
 
     Attributes:
-        path: of the folder.
+        path: path of the folder.
         kept: whether it holds progress that must be kept if the run fails.
     """
 
@@ -129,8 +129,8 @@ def check_folder(path: str | Path, recipe: Recipe) -> bool:
     of them.
 
     Args:
-        path: of the folder, which need not exist.
-        recipe: of the run.
+        path: path of the folder, which need not exist.
+        recipe: recipe of the run.
 
     Raises:
         RunFolderError: if the folder holds anything else.
@@ -175,8 +175,8 @@ def open_run_folder(path: str | Path, recipe: Recipe) -> Iterator[RunFolder]:
     folder is removed again, unless it held a run before.
 
     Args:
-        path: of a folder that is empty, doesn't exist, or holds a run to resume.
-        recipe: of the run.
+        path: path of a folder that is empty, doesn't exist, or holds a run to resume.
+        recipe: recipe of the run.
 
     Raises:
         RunFolderError: if the folder can't be used.

@@ -31,9 +31,10 @@ def explain_failures(
     """Turn TensorFlow's errors into a TrainingError that says what to do.
 
     Args:
-        console: to print to.
+        console: console to print to.
         cluster: the workers that train.
-        callbacks: ended after any error, so that they release files, signals and the terminal.
+        callbacks: callbacks to end after any error, so that they release files, signals and the
+            terminal.
 
     Raises:
         TrainingError: if TensorFlow fails in the block.

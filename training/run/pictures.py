@@ -1,4 +1,4 @@
-"""Pictures of a training run: its curves, and what the network was shown. Needs matplotlib."""
+"""Pictures of a training run: its curves, and a sheet of training images. Needs matplotlib."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 EPOCH, RATE = "epoch", "learning_rate"
-# Title of a panel; columns of the log to train with and to measure with.
+# Title of each panel, and the log's columns for training and validation.
 _PANELS = (("loss", "loss", "val_loss"), ("top-1", "top1", "val_top1"))
 _TRAIN, _VALIDATION = "#757575", "#1565c0"
-_MOST_IMAGES, _COLUMNS = 32, 8
+_MAX_IMAGES, _COLUMNS = 32, 8
 _DPI = 120
-_LONGEST_NAME = 16
-_LEAST_SHARE = 0.005  # What rounds to 0 % is not named.
+_MAX_NAME_LENGTH = 16
+_MIN_SHARE = 0.005  # Classes whose share rounds to 0 % aren't named.
 
 
 def save_curves(log: str | Path, path: str | Path, overwrite: bool = False) -> None:
-    """Draw loss and top-1, to train and to measure with, and the learning rate of each epoch.
+    """Draw training and validation loss and top-1, and the learning rate, by epoch.
 
     Args:
-        log: CSV with the columns `epoch`, `loss`, `top1`, `val_loss`, `val_top1` and
-            `learning_rate`; an empty cell is left out.
-        path: the picture; its ending says the format, such as `.png`.
+        log: CSV file with the columns `epoch`, `loss`, `top1`, `val_loss`, `val_top1` and
+            `learning_rate`; empty cells are skipped.
+        path: path of the picture; its suffix, such as `.png`, determines the format.
         overwrite: whether `path` may exist.
 
     Raises:
-        FileNotFoundError: if there is no such log, or no folder to write into.
-        FileExistsError: if `path` exists and must stay.
-        ValueError: if the log has no epoch, lacks a column, or a cell is no number.
+        FileNotFoundError: if there is no such log, or the picture's folder doesn't exist.
+        FileExistsError: if `path` exists and `overwrite` is False.
+        ValueError: if the log has no rows or lacks a column, or a cell isn't a number.
         ImportError: if matplotlib is missing.
 
     >>> import tempfile
@@ -57,10 +57,10 @@ def save_curves(log: str | Path, path: str | Path, overwrite: bool = False) -> N
     figure = new_figure(11, 3.4, _DPI)
     *panels, last = figure.subplots(1, len(_PANELS) + 1)
     for axes, (title, *names) in zip(panels, _PANELS, strict=True):
-        for name, said, color in zip(
+        for name, label, color in zip(
             names, ("training", "validation"), (_TRAIN, _VALIDATION), strict=True
         ):
-            _draw(axes, columns[EPOCH], columns[name], said, color)
+            _draw(axes, columns[EPOCH], columns[name], label, color)
         axes.set_title(title)
         axes.legend(frameon=False)
     panels[1].yaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
@@ -75,21 +75,21 @@ def save_samples(
     path: str | Path,
     overwrite: bool = False,
 ) -> None:
-    """Draw up to 32 images of the first batch with their labels, as the network is shown them.
+    """Draw up to 32 images of the first batch with their labels, as the network receives them.
 
-    What augmentation moved out of [0, 255] is clipped.
+    Pixels that augmentation moved outside [0, 255] are clipped.
 
     Args:
-        batches: of images (B, H, W, 1 or 3) in [0, 255], and labels (B, classes) that may be
-            mixed, as `train_batches` returns them.
-        class_names: in the order of the labels.
-        path: the picture; its ending says the format, such as `.png`.
+        batches: batches of images (B, H, W, 1 or 3) in [0, 255], and labels (B, classes), which
+            may be mixed, as `train_batches` returns them.
+        class_names: names of the classes, in the order of the labels.
+        path: path of the picture; its suffix, such as `.png`, determines the format.
         overwrite: whether `path` may exist.
 
     Raises:
-        FileNotFoundError: if there is no folder to write into.
-        FileExistsError: if `path` exists and must stay.
-        ValueError: if there is no batch, or there are not as many names as classes.
+        FileNotFoundError: if the picture's folder doesn't exist.
+        FileExistsError: if `path` exists and `overwrite` is False.
+        ValueError: if there is no batch, or the numbers of names and classes differ.
         ImportError: if matplotlib is missing.
 
     >>> import tempfile
@@ -103,10 +103,11 @@ def save_samples(
     first = next(iter(batches), None)
     if first is None:
         raise ValueError("There is no batch of images to draw.")
-    images, labels = (np.asarray(part)[:_MOST_IMAGES].astype("float32") for part in first)
+    images, labels = (np.asarray(part)[:_MAX_IMAGES].astype("float32") for part in first)
     if labels.shape[1] != len(class_names):
         raise ValueError(
-            f"Received {len(class_names)} names for labels of {labels.shape[1]} classes."
+            f"class_names must hold {labels.shape[1]} names, as many as the labels have classes; "
+            f"received {len(class_names)}."
         )
     columns = min(len(images), _COLUMNS)
     rows = math.ceil(len(images) / columns)
@@ -120,7 +121,7 @@ def save_samples(
 
 
 def _read(log: Path) -> dict[str, np.ndarray]:
-    """Return the columns to draw; empty cells are NaN."""
+    """Return the log's columns that are drawn, with NaN for empty cells."""
     if not log.is_file():
         raise FileNotFoundError(f"There is no log {str(log)!r}.")
     with log.open(newline="", encoding="utf-8") as file:
@@ -131,21 +132,27 @@ def _read(log: Path) -> dict[str, np.ndarray]:
     if missing:
         raise ValueError(f"{log} has no column {missing[0]!r}; expected {', '.join(wanted)}.")
     if not rows:
-        raise ValueError(f"{log} has no epoch.")
+        raise ValueError(f"{log} has no rows; expected one for each epoch.")
     try:
         return {name: np.array([float(row[name] or "nan") for row in rows]) for name in wanted}
     except ValueError as error:
-        raise ValueError(f"{log} holds what is no number ({error}).") from None
+        raise ValueError(f"{log} has a cell that isn't a number ({error}).") from None
 
 
-def _draw(axes: Axes, epochs: np.ndarray, values: np.ndarray, said: str, color: str) -> None:
+def _draw(axes: Axes, epochs: np.ndarray, values: np.ndarray, label: str, color: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    there = np.isfinite(values)
-    # A lone epoch has no line; many points would hide theirs.
-    marker = "o" if there.sum() <= 30 else ""
+    is_known = np.isfinite(values)
+    # Markers show a single epoch, which has no line; on a long run they would hide the line.
+    marker = "o" if is_known.sum() <= 30 else ""
     axes.plot(
-        epochs[there], values[there], color=color, label=said, marker=marker, markersize=3, lw=1.5
+        epochs[is_known],
+        values[is_known],
+        color=color,
+        label=label,
+        marker=marker,
+        markersize=3,
+        lw=1.5,
     )
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -154,10 +161,11 @@ def _draw(axes: Axes, epochs: np.ndarray, values: np.ndarray, said: str, color: 
 
 
 def _label(shares: np.ndarray, names: Sequence[str]) -> str:
-    """Return the largest two shares of a label and their classes, one a line."""
-    parts = [(names[i], shares[i]) for i in np.argsort(-shares)[:2] if shares[i] >= _LEAST_SHARE]
+    """Return the names of a label's largest two classes, with their shares if there are two."""
+    parts = [(names[i], shares[i]) for i in np.argsort(-shares)[:2] if shares[i] >= _MIN_SHARE]
+    most = _MAX_NAME_LENGTH
     short = [
-        (textwrap.shorten(name, _LONGEST_NAME, placeholder="…") or name[:_LONGEST_NAME], share)
+        (textwrap.shorten(name, most, placeholder="…") or name[:most], share)
         for name, share in parts
     ]
     if len(short) == 1:

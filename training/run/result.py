@@ -26,7 +26,7 @@ class Result:
         steps: updates of the weights.
         parameters: number of parameters of the network.
         skipped: number of files that were skipped because they aren't usable images.
-        seed: of the run.
+        seed: seed of the run.
         network: maps images (B, H, W, C) in [0, 255] to probabilities (B, classes), in float32.
     """
 

@@ -33,15 +33,15 @@ class Run:
     """A run that is ready to start.
 
     Attributes:
-        recipe: that it was opened from.
-        devices: that it was opened for.
-        cluster: its workers.
-        strategy: that distributes training over the devices.
+        recipe: recipe that it was opened from.
+        devices: devices that it was opened for.
+        cluster: workers of the run.
+        strategy: strategy that distributes training over the devices.
         data: training and validation images.
-        steps: per epoch.
+        steps: number of steps per epoch.
         network: the network, which is saved.
         trainer: the model that `fit` trains; it shares the network's weights.
-        console: for what is always printed; silent on all workers but the first.
+        console: console for what is always printed; silent on all workers but the first.
         quiet: whether to print no more than a line for each epoch.
     """
 
@@ -75,7 +75,7 @@ class Run:
         """Give all workers the state of the first one, and return the steps that it has done.
 
         Args:
-            done: steps that this worker has done.
+            done: number of steps that this worker has done.
         """
         values = [tf.constant(done), *(variable.value for variable in self.state)]
         step, *values = broadcast_from_first_worker(values, self.strategy)
@@ -88,7 +88,7 @@ class Run:
 
         Args:
             first_step: the step that the first batch is for.
-            cluster: of whose batches to return this worker's share.
+            cluster: workers that share the batches; this worker's share is returned.
         """
         recipe = self.recipe
         policy = augmentation_policy(recipe.augmentation, recipe.model, self.preprocessing)
@@ -107,7 +107,7 @@ class Run:
         """Return batches (images, labels (B,)) of each validation image once.
 
         Args:
-            cluster: of whose batches to return this worker's share.
+            cluster: workers that share the batches; this worker's share is returned.
         """
         recipe = self.recipe
         height, width, _ = recipe.model.input_shape
@@ -126,9 +126,9 @@ def open_run(
     """Open a recipe's devices and data, and build its network and optimizer.
 
     Args:
-        recipe: to train.
-        devices: to train on.
-        cluster: the workers among them.
+        recipe: recipe to train.
+        devices: devices to train on.
+        cluster: workers that share the training.
         data_dir: folder of tensorflow-datasets; None: its default.
         quiet: whether to print no more than a line for each epoch.
 
