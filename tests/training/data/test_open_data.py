@@ -42,13 +42,27 @@ def test_channels_out_of_range():
         open_data("digits", channels=2)
 
 
+@pytest.fixture
+def addresses(tmp_path):
+    """Return data of each kind but tensorflow-datasets' own."""
+    np.savez(tmp_path / "a.npz", x=np.zeros((8, 4, 4), np.uint8), y=np.arange(8) % 2)
+    fill(tmp_path / "images", 2)
+    return ["digits", f"npz:{tmp_path / 'a.npz'}", f"folder:{tmp_path / 'images'}"]
+
+
+def test_opening_data_leaves_tfds_alone(addresses, monkeypatch):
+    """Its import takes seconds."""
+    monkeypatch.delitem(sys.modules, "training.data.sources.tfds", raising=False)
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    for address in addresses:
+        open_data(address)
+
+
 SCRIPT = """
 import sys
 from training.data import open_data, train_batches, evaluation_batches
-np_path, folder = sys.argv[1:]
-for address in ("digits", np_path, "folder:" + folder):
+for address in sys.argv[1:]:
     data = open_data(address)
-assert "tensorflow_datasets" not in sys.modules, "tensorflow_datasets was imported"
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -57,11 +71,9 @@ next(iter(evaluation_batches(data.validation, 2, (4, 4))))
 """
 
 
-def test_opening_data_leaves_tfds_alone_and_the_devices_unsettled(tmp_path):
-    np.savez(tmp_path / "a.npz", x=np.zeros((8, 4, 4), np.uint8), y=np.arange(8) % 2)
-    fill(tmp_path / "images", 2)
-    arguments = [str(tmp_path / "a.npz"), str(tmp_path / "images")]
+@pytest.mark.distributed
+def test_opening_data_leaves_the_devices_unsettled(addresses):
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-c", SCRIPT, *addresses], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-1000:]

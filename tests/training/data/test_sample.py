@@ -17,8 +17,8 @@ def test_images_are_drawn_evenly_from_the_training_part():
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("nowhere", "There are no data 'nowhere'"),
-        ("digits", "digits has images of 1 channels; expected 3"),
+        ("nowhere", "There is no data set 'nowhere'"),
+        ("digits", "digits: the number of channels is 1; expected 3"),
     ],
 )
 def test_data_that_do_not_fit_are_refused(address, message):

@@ -33,7 +33,7 @@ QUICK = {"deadline": None, "derandomize": True, "phases": [Phase.generate]}
 sizes = st.tuples(st.integers(1, 23), st.integers(1, 7)).filter(lambda pair: pair[0] >= pair[1])
 
 
-@settings(max_examples=6, **QUICK)
+@settings(max_examples=4, **QUICK)
 @given(sizes, st.integers(0, 2**31 - 1), st.integers(0, 9))
 def test_batch_k_does_not_depend_on_where_the_stream_starts(size, seed, start):
     split, batch = numbered(size[0]), size[1]
@@ -42,7 +42,7 @@ def test_batch_k_does_not_depend_on_where_the_stream_starts(size, seed, start):
     assert_same(whole[start:], later)
 
 
-@settings(max_examples=10, **QUICK)
+@settings(max_examples=6, **QUICK)
 @given(sizes, st.integers(0, 2**31 - 1))
 def test_every_epoch_is_a_permutation_cut_to_whole_batches(size, seed):
     split, batch = numbered(size[0]), size[1]
@@ -56,7 +56,7 @@ def test_every_epoch_is_a_permutation_cut_to_whole_batches(size, seed):
         assert set(seen) <= set(range(size[0]))
 
 
-@settings(max_examples=4, **QUICK)
+@settings(max_examples=3, **QUICK)
 @given(
     st.integers(1, 4), st.integers(1, 3), st.integers(1, 2), st.integers(0, 5), st.integers(0, 99)
 )
@@ -80,22 +80,14 @@ def test_workers_mix_within_their_slices():
     assert_same(take(train_batches(split, 8, 3, map_batch=mixed, parts=2), 2), join(halves))
 
 
-def test_parallelism_changes_nothing():
-    split = numbered(50)
-    streams = [
-        take(train_batches(split, 8, 5, 3, noisy, mixed, num_parallel_calls=calls), 20)
-        for calls in (1, 2, 7, tf.data.AUTOTUNE)
-    ]
-    for stream in streams[1:]:
-        assert_same(streams[0], stream)
-
-
-def test_the_global_seed_changes_nothing():
-    split = numbered(20)
-    keras.utils.set_random_seed(1)
-    one = take(train_batches(split, 5, 0, 0, noisy, mixed), 6)
-    keras.utils.set_random_seed(2)
-    assert_same(one, take(train_batches(split, 5, 0, 0, noisy, mixed), 6))
+def test_neither_parallelism_nor_the_global_seed_changes_anything():
+    split, streams = numbered(50), []
+    for calls in (1, 7, tf.data.AUTOTUNE):
+        keras.utils.set_random_seed(len(streams))
+        stream = train_batches(split, 8, 5, 3, noisy, mixed, num_parallel_calls=calls)
+        streams.append(take(stream, 20))
+    assert_same(streams[0], streams[1])
+    assert_same(streams[0], streams[2])
 
 
 def test_epochs_and_seeds_have_orders_and_noise_of_their_own():
@@ -160,8 +152,8 @@ def test_the_stream_is_for_fit_and_says_that_it_does_not_end():
         metrics=["accuracy"],
     )
     steps = steps_per_epoch(data.train, 64)
-    history = model.fit(stream, steps_per_epoch=steps, epochs=3, shuffle=False, verbose=0)
-    assert history.history["accuracy"][-1] > 0.85
+    history = model.fit(stream, steps_per_epoch=steps, epochs=2, shuffle=False, verbose=0)
+    assert history.history["accuracy"][-1] > 0.5  # It is about 0.9, and 0.1 by chance.
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
