@@ -1,4 +1,5 @@
-"""What all tests share: the same seed, Keras's settings put back, README's examples as tests.
+"""What all tests share: the same seed, Keras's settings put back, README's examples as tests, and
+one process that runs exports.
 
 What the tests, and the processes that they start, write into the temporary folder lies in a folder
 of this session that goes when it ends: tensorflow-datasets, for one, does not remove its own. To
@@ -6,10 +7,13 @@ keep what a test wrote in `tmp_path`: `pytest --basetemp FOLDER`.
 """
 
 import atexit
+import multiprocessing
 import os
 import shutil
 import tempfile
+import traceback
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import keras
@@ -18,9 +22,12 @@ from hypothesis import settings
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
+from hub_export.verification import verify
+from hub_export.verification.worker import main
 from tests.helpers.bfloat16 import crashes_in_bfloat16
 
 ROOT = Path(__file__).parent
+START_WORKER = verify._start_worker
 
 # Hypothesis tries the same examples in every run, however busy the machine, and keeps no files.
 settings.register_profile("same", derandomize=True, deadline=None, database=None, max_examples=25)
@@ -63,3 +70,28 @@ def _fresh_keras() -> Iterator[None]:
     yield
     keras.config.set_image_data_format("channels_last")
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_process_runs_exports() -> Iterator[None]:
+    """Let `verify` run all exports in the same other process: TensorFlow takes long to import."""
+    with (
+        ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+
+        def run(*paths: Path) -> str:
+            try:
+                executor.submit(main, *(str(path.resolve()) for path in paths)).result()
+            except Exception as error:
+                return traceback.format_exception_only(error)[-1].strip().splitlines()[-1]
+            return ""
+
+        patch.setattr(verify, "_start_worker", run)
+        yield
+
+
+@pytest.fixture
+def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `verify` start a process for each export, as it does for users."""
+    monkeypatch.setattr(verify, "_start_worker", START_WORKER)

@@ -170,15 +170,22 @@ def _run_in_new_process(export: Path, named: Path, pixels: np.ndarray) -> Output
     with tempfile.TemporaryDirectory() as folder:
         images, outputs = Path(folder, "images.npy"), Path(folder, "outputs.npz")
         np.save(images, pixels)
-        arguments = (str(path) for path in (export, images, outputs))
-        # -P: files in the current folder must not shadow Python's modules.
-        command = [sys.executable, "-P", "-m", "hub_export.verification.worker", *arguments]
-        process = subprocess.run(command, capture_output=True, text=True, errors="replace")
-        if process.returncode != 0:
-            reason = (process.stderr.strip() or f"status {process.returncode}").splitlines()[-1]
+        reason = _start_worker(export, images, outputs)
+        if reason:
             raise ValueError(f"{named} can't be loaded and run ({reason}).")
         with np.load(outputs) as arrays:
             return dict(arrays)
+
+
+def _start_worker(export: Path, images: Path, outputs: Path) -> str:
+    """Run an export on the images of one file and write another; return why that failed, if so."""
+    arguments = (str(path) for path in (export, images, outputs))
+    # -P: files in the current folder must not shadow Python's modules.
+    command = [sys.executable, "-P", "-m", "hub_export.verification.worker", *arguments]
+    process = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    if process.returncode == 0:
+        return ""
+    return (process.stderr.strip() or f"status {process.returncode}").splitlines()[-1]
 
 
 def _expected_outputs(

@@ -21,7 +21,7 @@ from hub_export.verification.comparison import Verification
 from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.inference import load_classifier
 from tests.helpers.command_line import failure, run
-from tests.hub_export.saved_model.test_saved_model import conv_mixer, perturb
+from tests.helpers.export_models import conv_mixer, perturb
 
 
 @pytest.fixture(scope="module", autouse=True)

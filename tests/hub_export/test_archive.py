@@ -1,26 +1,23 @@
 import hashlib
+import shutil
 import subprocess
 import tarfile
 
-import numpy as np
 import pytest
 import tensorflow_hub
 
 from hub_export.archive import write_archive
-from hub_export.saved_model.export import write_saved_model
 from keras_mixers.models.heads import without_softmax
-from tests.hub_export.saved_model.test_saved_model import conv_mixer, images, perturb  # noqa: F401
+from tests.helpers.export_models import assert_same, images_up_to_one
 from tests.keras_mixers.weights.file_server import serve
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory):
-    model = conv_mixer()
-    perturb(model)
-    folder = tmp_path_factory.mktemp("archive")
-    write_saved_model(model, folder / "model", list("abcde"))
-    (folder / "model" / "model-instance-metadata.json").write_text("{}")
-    return model, folder / "model"
+def exported(exports, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("archive") / "model"
+    shutil.copytree(exports["ConvMixer"].path, folder)
+    (folder / "model-instance-metadata.json").write_text("{}")
+    return exports["ConvMixer"].model, folder
 
 
 def test_root_of_the_archive_is_the_model_s(exported, tmp_path):
@@ -42,8 +39,9 @@ def test_same_files_give_the_same_bytes_and_the_checksum_holds(exported, tmp_pat
     assert digests[0] == digests[1]
 
 
-def test_archive_is_loaded_over_http_once(exported, images, tmp_path, monkeypatch):  # noqa: F811
+def test_archive_is_loaded_over_http_once(exported, tmp_path, monkeypatch):
     model, path = exported
+    images = images_up_to_one(3)
     write_archive(path, tmp_path / "model.tar.gz")
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
     name = "model.tar.gz?tf-hub-format=compressed"
@@ -51,7 +49,7 @@ def test_archive_is_loaded_over_http_once(exported, images, tmp_path, monkeypatc
         for _ in range(2):
             logits = tensorflow_hub.load(f"{server.url}/model.tar.gz")(images)
             expected = without_softmax(model)(255 * images)
-            np.testing.assert_allclose(logits, expected, atol=1e-5)
+            assert_same(logits, expected, model)
     assert server.requests == [name]
 
 

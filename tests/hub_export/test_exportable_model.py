@@ -9,7 +9,7 @@ from hub_export.exportable_model import load_exportable_model
 from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.catalogue.sources import find_source
 from keras_mixers.labels import imagenet_names
-from tests.hub_export.saved_model.test_saved_model import conv_mixer
+from tests.helpers.export_models import conv_mixer
 from tests.keras_mixers.weights.golden import DATA
 
 LABELS = "a\nb\nc\nd\ne\n"

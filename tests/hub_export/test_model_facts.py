@@ -2,7 +2,7 @@ import pytest
 
 import keras_mixers
 from hub_export.model_facts import collect_facts
-from tests.hub_export.saved_model.test_saved_model import MODELS, conv_mixer
+from tests.helpers.export_models import MODELS, conv_mixer
 
 
 @pytest.mark.parametrize("family", MODELS)

@@ -139,7 +139,7 @@ def test_existing_exports_are_replaced_only_when_asked(kind, tmp_path):
 
 def test_folders_of_other_things_are_never_replaced(tmp_path):
     (tmp_path / "photos").mkdir()
-    with pytest.raises(FileExistsError, match=r"no folder with a file 'model\.xml'"):
+    with pytest.raises(FileExistsError, match=r"not a folder with a file 'model\.xml'"):
         export_openvino(build("conv_mixer"), tmp_path / "photos", overwrite=True)
     assert names_in(tmp_path) == ["photos"]
 

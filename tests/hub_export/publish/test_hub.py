@@ -1,7 +1,6 @@
 import json
 import subprocess
 
-import numpy as np
 import pytest
 import tensorflow_hub
 
@@ -10,15 +9,14 @@ from hub_export.publish import hub
 from hub_export.publish.hub import export_hub, list_exports
 from hub_export.verification.verify import verify
 from keras_mixers.models.heads import features_of, without_softmax
-from tests.hub_export.saved_model.test_saved_model import conv_mixer, perturb
+from tests.helpers.export_models import assert_same, conv_mixer, images_up_to_one, perturbed
 
 LABELS = list("abcde")
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    model = conv_mixer()
-    perturb(model)
+    model = perturbed("ConvMixer")
     facts = collect_facts(
         model,
         licence="MIT",
@@ -35,10 +33,10 @@ def test_both_handles_are_compared_and_give_logits_and_features(exported):
     model, out, checks = exported
     assert list(checks) == ["classification", "feature-vector"]
     assert all(verification.passed for verification in checks.values())
-    images = np.random.default_rng(0).random((2, 32, 32, 3), dtype="float32")
+    images = images_up_to_one(2)
     for handle, part in zip(checks, (without_softmax(model), features_of(model)), strict=True):
         found = tensorflow_hub.load(str(out / handle))(images)
-        np.testing.assert_allclose(found, part(255 * images), rtol=0, atol=1e-5)
+        assert_same(found, part(255 * images), model)
 
 
 def test_metadata_of_each_handle_say_what_it_is(exported):
@@ -98,7 +96,7 @@ def test_model_without_top_has_one_handle(tmp_path):
 
 @pytest.fixture
 def unverified(monkeypatch):
-    """Leave out the comparison, which takes seconds and has tests of its own."""
+    """Leave out the comparison, which has tests of its own."""
 
     def export(write, model, path, **options):
         write(path)
@@ -113,7 +111,7 @@ def test_nothing_is_left_behind_and_nothing_is_replaced_unasked(
     with pytest.raises(FileExistsError, match="pass overwrite=True"):
         export_hub(model, out)
     (tmp_path / "mine").mkdir()
-    with pytest.raises(FileExistsError, match=r"no folder with a file 'model-metadata\.json'"):
+    with pytest.raises(FileExistsError, match=r"not a folder with a file 'model-metadata\.json'"):
         export_hub(model, tmp_path / "mine", overwrite=True)
     with pytest.raises(FileNotFoundError, match="There is no folder"):
         export_hub(model, tmp_path / "nowhere/out")

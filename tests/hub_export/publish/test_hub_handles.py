@@ -10,15 +10,13 @@ import tensorflow as tf
 import tensorflow_hub
 
 from hub_export.saved_model.hub_layer import HubLayer
-from tests.hub_export.saved_model.test_hub_layer import IMAGES, write
+from tests.helpers.fine_tuning import IMAGES
 from tests.keras_mixers.weights.file_server import serve
 
 
-@pytest.fixture(scope="module")
-def handle(tmp_path_factory):
-    path = tmp_path_factory.mktemp("hub") / "model"
-    write("ConvMixer", path)
-    return path
+@pytest.fixture
+def handle(exports):
+    return exports["ConvMixer"].path
 
 
 @pytest.fixture(scope="module")

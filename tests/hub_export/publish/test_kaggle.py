@@ -12,7 +12,7 @@ from hub_export.publish.kaggle import (
     slug,
     write_kaggle_metadata,
 )
-from tests.hub_export.saved_model.test_saved_model import MODELS, conv_mixer
+from tests.helpers.export_models import MODELS, conv_mixer
 
 HANDLES = ("classification", "feature-vector")
 

@@ -1,4 +1,5 @@
 import re
+import shutil
 import subprocess
 
 import keras
@@ -16,7 +17,7 @@ from hub_export.tflite.export import write_tflite
 from hub_export.verification.verify import Verification
 from keras_mixers.models.heads import features_of
 from tests.helpers.command_line import run
-from tests.hub_export.saved_model.test_saved_model import conv_mixer
+from tests.helpers.export_models import assert_same, conv_mixer
 from tests.keras_mixers.weights.file_server import serve
 
 HANDLES = ("classification", "feature-vector")
@@ -37,11 +38,11 @@ def examples(card):
     return {title: code for title, code in found.items() if code}
 
 
-def test_every_example_runs_where_the_handles_are(tmp_path, monkeypatch):
-    model = conv_mixer()
-    write_saved_model(model, tmp_path / "classification")
+def test_every_example_runs_where_the_handles_are(exports, tmp_path, monkeypatch):
+    model = exports["ConvMixer"].model
     write_tflite(model, tmp_path / "model.tflite")
-    write_saved_model(features_of(model), tmp_path / "feature-vector")
+    for kind, handle in zip(("ConvMixer", "features"), HANDLES, strict=True):
+        shutil.copytree(exports[kind].path, tmp_path / handle)
     digests = {
         f"{handle}.tar.gz": write_archive(tmp_path / handle, tmp_path / f"{handle}.tar.gz")
         for handle in HANDLES
@@ -71,13 +72,13 @@ def test_every_example_runs_where_the_handles_are(tmp_path, monkeypatch):
     assert 0 <= images.min() < images.max() <= 1
     probabilities = np.asarray(model(255 * images, training=False))
     logits = results["TensorFlow Hub"]["outputs"]
-    np.testing.assert_allclose(keras.ops.softmax(logits), probabilities, atol=1e-6)
+    assert_same(keras.ops.softmax(logits), probabilities, model)
     inferred = results["Inference with Keras 3"]["outputs"]
-    np.testing.assert_allclose(inferred["probabilities"], probabilities, atol=1e-6)
+    assert_same(inferred["probabilities"], probabilities, model)
     outputs = results["TFLite, ONNX and OpenVINO"]["outputs"]
-    np.testing.assert_allclose(outputs, probabilities, atol=1e-6)
+    assert_same(outputs, probabilities, model)
     fetched = results["From the web"]["model"](images)
-    np.testing.assert_allclose(fetched, logits, atol=1e-6)
+    assert_same(fetched, logits, model)
     for stack in ("Fine-tuning with Keras 2 (tf_keras)", "Fine-tuning with Keras 3"):
         network = results[stack]["network"]
         assert len(network.trainable_weights) == len(features_of(model).trainable_weights) + 2

@@ -5,53 +5,29 @@ import os
 import re
 import subprocess
 import sys
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from absl import flags
+from absl.testing import flagsaver
+from tensorflow.python.tools import saved_model_cli
 
-from hub_export.saved_model.export import write_saved_model
-from keras_mixers.models.heads import features_of, without_softmax
-from tests.hub_export.saved_model.test_saved_model import SHAPE, conv_mixer, perturb
+from keras_mixers.models.heads import without_softmax
+from tests.helpers.export_models import assert_same, images_up_to_one
 
-IMAGES = np.random.default_rng(0).random((2, *SHAPE), dtype="float32")
-
-
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory):
-    model = conv_mixer()
-    perturb(model)
-    folder = tmp_path_factory.mktemp("serving") / "classification"
-    write_saved_model(model, folder)
-    return model, folder
+IMAGES = images_up_to_one(2)
+INPUTS = {"images": ("DT_FLOAT", "-1, 32, 32, 3")}
+LOGITS, FEATURES = ("DT_FLOAT", "-1, 5"), ("DT_FLOAT", "-1, 8")
 
 
-@pytest.fixture(scope="module")
-def features_exported(tmp_path_factory):
-    model = features_of(conv_mixer())
-    folder = tmp_path_factory.mktemp("serving") / "feature-vector"
-    write_saved_model(model, folder)
-    return model, folder
-
-
-def saved_model_cli(*arguments):
-    program = Path(sys.executable).with_name("saved_model_cli")
-    process = subprocess.run(
-        [program, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
-    )
-    assert process.returncode == 0, process.stderr
-    return process.stdout
-
-
-@cache  # The program takes seconds to start.
-def signatures(folder):
+def signatures(folder, capsys):
     """Return what `saved_model_cli show` tells: {signature: {"inputs": {name: (dtype, shape)}}}."""
-    text = saved_model_cli("show", "--dir", folder, "--all").split("Concrete Functions:")[0]
+    flags.FLAGS.mark_as_parsed()
+    # The program's own function, in this process: another would start TensorFlow anew.
+    with flagsaver.flagsaver(dir=str(folder), all=True):
+        saved_model_cli.show()
+    text = capsys.readouterr().out.split("Concrete Functions:")[0]
     pieces = re.split(r"signature_def\['(\w+)'\]:", text)[1:]
     found = {}
     for signature, piece in zip(pieces[::2], pieces[1::2], strict=True):
@@ -62,45 +38,45 @@ def signatures(folder):
     return found
 
 
-INPUTS = {"images": ("DT_FLOAT", "-1, 32, 32, 3")}
-LOGITS, FEATURES = ("DT_FLOAT", "-1, 5"), ("DT_FLOAT", "-1, 8")
+def test_signatures_of_a_classifier(exports, capsys):
+    found = signatures(exports["ConvMixer"].path, capsys)
+    for name, outputs in {
+        "serving_default": {"logits": LOGITS, "probabilities": LOGITS},
+        "image_classification": {"default": LOGITS},
+        "feature_vector": {"default": FEATURES},
+    }.items():
+        assert found[name] == {"inputs": INPUTS, "outputs": outputs}
 
 
-@pytest.mark.parametrize(
-    ("name", "outputs"),
-    [
-        ("serving_default", {"logits": LOGITS, "probabilities": LOGITS}),
-        ("image_classification", {"default": LOGITS}),
-        ("feature_vector", {"default": FEATURES}),
-    ],
-)
-def test_signature_of_a_classifier(exported, name, outputs):
-    assert signatures(exported[1])[name] == {"inputs": INPUTS, "outputs": outputs}
+def test_signatures_of_a_feature_vector(exports, capsys):
+    found = signatures(exports["features"].path, capsys)
+    for name in ("serving_default", "feature_vector"):
+        assert found[name] == {"inputs": INPUTS, "outputs": {"default": FEATURES}}
 
 
-@pytest.mark.parametrize("name", ["serving_default", "feature_vector"])
-def test_signature_of_a_feature_vector(features_exported, name):
-    expected = {"inputs": INPUTS, "outputs": {"default": FEATURES}}
-    assert signatures(features_exported[1])[name] == expected
-
-
-def test_command_line_gives_the_model_s_logits(exported, tmp_path):
-    model, folder = exported
+def test_command_line_gives_the_model_s_logits(exports, tmp_path):
+    model, folder = exports["ConvMixer"].model, exports["ConvMixer"].path
     np.save(tmp_path / "images.npy", IMAGES)
-    saved_model_cli(
+    arguments = (
         *("run", "--dir", folder, "--tag_set", "serve", "--signature_def", "serving_default"),
         *("--inputs", f"images={tmp_path / 'images.npy'}", "--outdir", tmp_path),
     )
+    process = subprocess.run(
+        [sys.executable, "-m", saved_model_cli.__name__, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+    )
+    assert process.returncode == 0, process.stderr
     expected = without_softmax(model)(255 * IMAGES, training=False)
-    np.testing.assert_allclose(np.load(tmp_path / "logits.npy"), expected, atol=1e-5)
+    assert_same(np.load(tmp_path / "logits.npy"), expected, model)
     probabilities = np.load(tmp_path / "probabilities.npy")
-    np.testing.assert_allclose(probabilities, model(255 * IMAGES, training=False), atol=1e-6)
-    assert float(np.ptp(expected)) > 0.01
+    assert_same(probabilities, model(255 * IMAGES, training=False), model)
 
 
 @pytest.mark.parametrize("rows", ["instances", "named instances", "inputs"])
-def test_json_request_goes_through_the_signature(exported, rows):
-    model, folder = exported
+def test_json_request_goes_through_the_signature(exports, rows):
+    export = exports["ConvMixer"]
     listed = IMAGES.tolist()
     request = {
         "instances": {"instances": listed},
@@ -108,15 +84,14 @@ def test_json_request_goes_through_the_signature(exported, rows):
         "inputs": {"inputs": {"images": listed}},
     }[rows]
     body = json.dumps({"signature_name": "image_classification", **request})
-    answer = json.loads(serve(folder, body))
-    expected = without_softmax(model)(255 * IMAGES, training=False)
-    np.testing.assert_allclose(np.array(answer), expected, atol=1e-5)
+    answer = json.loads(serve(export.loaded, body))
+    expected = without_softmax(export.model)(255 * IMAGES, training=False)
+    assert_same(np.array(answer, "float32"), expected, export.model)
 
 
-def serve(folder, body):
+def serve(loaded, body):
     """Answer a request as TensorFlow Serving does: by name and type of the signature alone."""
     request = json.loads(body)
-    loaded = tf.saved_model.load(str(folder))
     called = loaded.signatures[request["signature_name"]]
     ((name, spec),) = called.structured_input_signature[1].items()
     if "inputs" in request:

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hub_export.tflite.convert import convert
@@ -13,7 +13,6 @@ from keras_mixers.layers import SoftSplit
 from tests.helpers.tiny_models import build
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     kernel_size=st.integers(1, 8),
     stride=st.integers(1, 5),
@@ -49,10 +48,10 @@ def test_the_splits_of_a_model_are_rewritten(mode, kind):
 @pytest.mark.parametrize(("kernel_size", "stride", "padding"), [(7, 4, 2), (3, 2, 1)])
 def test_xnnpack_computes_all_of_it(kernel_size, stride, padding):
     images = keras.Input((16, 24, 3))
-    for kind, alone in ((SoftSplit, False), (BlockedSoftSplit, True)):
-        model = keras.Model(images, kind(kernel_size, stride, padding)(2 * images))
-        content = convert(model, (1, 16, 24, 3), "patches", "none", "float32", None)
-        interpreter = Interpreter(model_content=content)
-        interpreter.allocate_tensors()
-        operators = interpreter._get_ops_details()
-        assert (sum(op["op_name"] == "DELEGATE" for op in operators) == 1) == alone
+    model = keras.Model(images, BlockedSoftSplit(kernel_size, stride, padding)(2 * images))
+    content = convert(model, (1, 16, 24, 3), "patches", "none", "float32", None)
+    interpreter = Interpreter(model_content=content)
+    interpreter.allocate_tensors()
+    # Each operator that it leaves to others parts the graph.
+    operators = interpreter._get_ops_details()
+    assert sum(operator["op_name"] == "DELEGATE" for operator in operators) == 1

@@ -4,7 +4,7 @@ from PIL import Image
 
 from hub_export.tflite.calibration import MAX_IMAGES, MIN_IMAGES, calibration_images
 from hub_export.tflite.export import export_tflite
-from tests.hub_export.saved_model.test_saved_model import SHAPE, conv_mixer
+from tests.helpers.export_models import SHAPE, conv_mixer
 
 
 def folder_of(path, count, side=(40, 50)):

@@ -10,7 +10,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from hub_export.tflite.export import write_tflite, write_with_settings
 from hub_export.tflite.settings import Settings
-from tests.hub_export.saved_model.test_saved_model import SHAPE, conv_mixer
+from tests.helpers.export_models import SHAPE, conv_mixer
 
 LABELS = ["cat", "dog", "Häher", "a b", "fish"]
 

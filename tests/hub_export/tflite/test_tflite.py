@@ -10,9 +10,17 @@ import keras_mixers
 from hub_export.tflite import export as tflite
 from hub_export.tflite.export import export_tflite, write_tflite, write_with_settings
 from hub_export.tflite.settings import Settings
-from hub_export.verification.tflite_file import custom_operators
+from hub_export.verification.tflite_file import custom_operators, detect_quantization
 from hub_export.verification.worker import load_export
-from tests.hub_export.saved_model.test_saved_model import MODELS, SHAPE, conv_mixer, perturb
+from tests.helpers.export_models import (
+    MODELS,
+    SHAPE,
+    assert_same,
+    conv_mixer,
+    images_up_to_one,
+    perturb,
+    perturbed,
+)
 
 
 @keras.saving.register_keras_serializable(package="tests")
@@ -30,17 +38,16 @@ def model_of_foreign_operators():
 
 @pytest.mark.parametrize("family", MODELS)
 def test_file_predicts_what_the_model_predicts(family, tmp_path):
-    model = MODELS[family]()
-    perturb(model)
+    model = perturbed(family)
     write_tflite(model, tmp_path / "model.tflite")
     interpreter = Interpreter(str(tmp_path / "model.tflite"))
     (entry,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
     assert (entry["dtype"], output["dtype"]) == (np.float32, np.float32)
     assert entry["shape_signature"].tolist() == [1, *SHAPE]
     runner = interpreter.get_signature_runner()
-    pixels = 255 * np.random.default_rng(0).random((3, *SHAPE), dtype="float32")
+    pixels = 255 * images_up_to_one(3)
     found = [runner(images=image[np.newaxis])["output_0"][0] for image in pixels]
-    np.testing.assert_allclose(found, model(pixels), atol=1e-5)
+    assert_same(np.stack(found), model(pixels), model)
     assert custom_operators((tmp_path / "model.tflite").read_bytes()) == []
 
 
@@ -52,7 +59,7 @@ def test_conv_mixer_file_takes_any_size_if_asked(tmp_path):
     runner = Interpreter(str(path)).get_signature_runner()
     for shape in ((1, 32, 32, 3), (1, 20, 44, 3)):
         pixels = 255 * np.random.default_rng(0).random(shape, dtype="float32")
-        np.testing.assert_allclose(runner(images=pixels)["output_0"], model(pixels), atol=1e-5)
+        assert_same(runner(images=pixels)["output_0"], model(pixels), model)
 
 
 def test_model_of_any_size_gets_the_size_that_is_asked_for(tmp_path):
@@ -63,11 +70,9 @@ def test_model_of_any_size_gets_the_size_that_is_asked_for(tmp_path):
     assert entry["shape_signature"].tolist() == [1, 24, 40, 3]
 
 
-@pytest.mark.parametrize("family", ["ConvMixer", "MLPMixer"])
-@pytest.mark.parametrize("batch", [3, None])
+@pytest.mark.parametrize(("family", "batch"), [("ConvMixer", 3), ("MLPMixer", None)])
 def test_batch_may_be_larger_or_open(family, batch, tmp_path):
-    model = MODELS[family]()
-    perturb(model)
+    model = perturbed(family)
     path = tmp_path / "model.tflite"
     # Its eight photographs fill batches of three not evenly.
     verification = export_tflite(model, path, batch=batch)
@@ -88,32 +93,37 @@ def test_output_is_the_one_that_is_asked_for(output, tmp_path):
     assert np.allclose(scores.sum(-1), 1) == (output == "probabilities")
 
 
-@pytest.mark.parametrize("quantize", ["none", "dynamic"])
-def test_uint8_images_are_pixels(quantize, tmp_path):
-    model = conv_mixer()
-    perturb(model)
+def test_uint8_images_are_pixels(tmp_path):
+    model = perturbed("MLPMixer")
     paths = {kind: tmp_path / f"{kind}.tflite" for kind in ("uint8", "float32")}
     for kind, path in paths.items():
-        write_with_settings(model, Settings(quantize, input_type=kind), None, path)
+        write_with_settings(model, Settings("dynamic", input_type=kind), None, path)
         (entry,) = Interpreter(str(path)).get_input_details()
         assert entry["dtype"] == np.dtype(kind)
+        assert detect_quantization(path.read_bytes()) == "dynamic"
     pixels = np.random.default_rng(0).integers(0, 256, (2, *SHAPE), "uint8")
     found = [load_export(path)(pixels)["output_0"] for path in paths.values()]
     np.testing.assert_array_equal(*found)
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "mixed_float16",
+        pytest.param("mixed_bfloat16", marks=[pytest.mark.slow, pytest.mark.bfloat16]),
+    ],
+)
 def test_half_precision_is_converted_in_float32(policy, tmp_path):
     keras.config.set_dtype_policy(policy)
-    model = MODELS["MLPMixer"]()
+    model = conv_mixer()
     perturb(model)
     keras.config.set_dtype_policy("float32")
     assert export_tflite(model, tmp_path / "model.tflite").passed
-    other = MODELS["MLPMixer"]()
+    other = conv_mixer()
     other.set_weights(model.get_weights())
     pixels = np.random.default_rng(0).integers(0, 256, (2, *SHAPE), "uint8")
     found = load_export(tmp_path / "model.tflite")(pixels)["output_0"]
-    np.testing.assert_allclose(found, other(pixels.astype("float32")), atol=1e-6)
+    assert_same(found, other(pixels.astype("float32")), other)
     assert model.get_layer("block_0").compute_dtype == policy.removeprefix("mixed_")
 
 
@@ -180,7 +190,7 @@ def test_custom_operators_of_a_file_are_found_and_refused(tmp_path, monkeypatch)
     content = converter.convert()
     assert custom_operators(content) == ["ExtractImagePatches"]
     monkeypatch.setattr(tflite, "convert", lambda *_: content)
-    with pytest.raises(ValueError, match="part of the model 'convmixer_8_2': ExtractImagePatches"):
+    with pytest.raises(ValueError, match="part of the model 'convmixer_8_1': ExtractImagePatches"):
         export_tflite(conv_mixer(), tmp_path / "model.tflite")
     assert not (tmp_path / "model.tflite").exists()
 
