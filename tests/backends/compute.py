@@ -11,6 +11,7 @@ import numpy as np
 
 import keras_mixers
 from keras_mixers.layers import DropPath, TokenPerformer, TokenTransformer, TransformerBlock
+from tests.helpers.rounding import roundings_in
 from tests.helpers.tiny_models import BUILDERS, SHAPE, build
 from tests.keras_mixers.weights.golden import DATA, GOLDEN, reference
 from tests.keras_mixers.weights.golden import build as build_golden
@@ -27,6 +28,7 @@ def main(folder: Path, other: Path | None = None) -> None:
         model = build_golden(name)
         keras_mixers.load_checkpoint(model, DATA / name)
         arrays[f"golden/{name}"] = logits(model, reference(name).images)
+        arrays[f"golden/{name}/roundings"] = np.array(roundings_in(model.weights))
     arrays.update(layers_alone())
     arrays["backend"] = np.array(keras.backend.backend())
     arrays["modules"] = np.array(sorted(name for name in sys.modules if "." not in name))
@@ -36,7 +38,7 @@ def main(folder: Path, other: Path | None = None) -> None:
 def run(name: str, folder: Path, other: Path | None) -> Arrays:
     """Return the logits of one small model: built, loaded, and after a step of training."""
     model, images = model_and_images(name)
-    arrays = {"logits": logits(model, images)}
+    arrays = {"logits": logits(model, images), "roundings": np.array(roundings_in(model.weights))}
     model.save(folder / f"{name}.keras")
     arrays["loaded"] = logits(keras.saving.load_model(folder / f"{name}.keras"), images)
     if other is not None:
@@ -45,7 +47,7 @@ def run(name: str, folder: Path, other: Path | None) -> Arrays:
         keras.optimizers.AdamW(1e-3, weight_decay=0.05),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    arrays["loss"] = np.array(model.train_on_batch(images, np.arange(4)))
+    arrays["loss"] = np.array(model.train_on_batch(images, np.arange(4)), "float32")
     arrays["trained"] = logits(model, images)
     return arrays
 
@@ -59,6 +61,7 @@ def layers_alone() -> Arrays:
         layer.build(x.shape)
         set_weights(layer, rng)
         arrays[f"masked/{layer.name}"] = keras.ops.convert_to_numpy(layer(x, mask=mask))
+        arrays[f"roundings/{layer.name}"] = np.array(roundings_in(layer.weights))
     dropped = DropPath(0.5, seed=0)(np.ones((64, 2, 3)), training=True)
     return {**arrays, "drop_path": keras.ops.convert_to_numpy(dropped)}
 

@@ -41,13 +41,18 @@ def roundings_in(weights: Iterable[keras.Variable]) -> int:
 
     Attention's sums over the tokens are about as long as the sums beside them, and not counted.
     """
-    return sum(_length_of_sums(weight) for weight in weights)
+    weights = list(weights)
+    statistics = {weight.path.removesuffix("moving_mean") for weight in weights}
+    return sum(
+        2 * weight.shape[0]  # LayerNorm's mean and variance; BatchNormalization has its own.
+        if weight.path.endswith("gamma") and weight.path.removesuffix("gamma") not in statistics
+        else _length_of_sum(weight)
+        for weight in weights
+    )
 
 
-def _length_of_sums(weight: keras.Variable) -> int:
-    """Return how many numbers are added up where a weight is used."""
-    if weight.path.endswith("gamma"):
-        return 2 * weight.shape[0]  # The mean and the variance before it.
+def _length_of_sum(weight: keras.Variable) -> int:
+    """Return how many products make one number where a weight is used."""
     # All of a kernel but its last axis; a depthwise one, (k, k, C, 1), is k x k for each channel.
     inputs = weight.shape[:2] if "depthwise/" in weight.path else weight.shape[:-1]
     return math.prod(inputs)

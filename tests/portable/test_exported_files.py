@@ -13,6 +13,7 @@ from hub_export.onnx import export_onnx
 from hub_export.openvino import export_openvino
 from hub_export.verification.verify import Verification, verify
 from tests.backends.compute import model_and_images
+from tests.helpers.rounding import assert_close, roundings_in
 from tests.helpers.tiny_models import BUILDERS, build
 from tests.portable.converters import onnx_output, openvino_output
 
@@ -87,7 +88,7 @@ def test_file_predicts_what_the_model_predicts_for_any_batch(kind, name, tmp_pat
     assert np.ptp(expected, axis=0).max() > 0.05  # The output depends on the image.
     for batch in (1, 4):
         found = kind.run(tmp_path / kind.name, images[:batch])
-        np.testing.assert_allclose(found, expected[:batch], rtol=0, atol=1e-5)
+        assert_close(found, expected[:batch], roundings_in(model.weights))
     assert names_in(tmp_path) == kind.files
 
 
@@ -97,7 +98,7 @@ def test_conv_mixer_file_takes_any_size(kind, tmp_path):
     for shape in ((1, 32, 32, 3), (2, 20, 44, 3)):
         images = 255 * np.random.default_rng(0).random(shape, dtype="float32")
         found = kind.run(tmp_path / kind.name, images)
-        np.testing.assert_allclose(found, model(images), atol=1e-5)
+        assert_close(found, model(images), roundings_in(model.weights))
 
 
 def test_another_model_is_told_apart(kind, tmp_path):
@@ -124,7 +125,7 @@ def test_half_precision_is_converted_in_float32(kind, policy, tmp_path):
     keras.config.set_dtype_policy("float32")
     expected = model_and_images("mlp_mixer")[0](images)
     found = kind.run(tmp_path / kind.name, images)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    assert_close(found, expected, roundings_in(model.weights))
 
 
 def test_existing_exports_are_replaced_only_when_asked(kind, tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.backends.compute import model_and_images
+from tests.helpers.rounding import assert_close, roundings_in
 from tests.helpers.tiny_models import BUILDERS
 from tests.portable.converters import run_onnx, run_openvino, run_tflite
 
@@ -27,4 +28,4 @@ def test_same_numbers(name: str, run: Run, tmp_path: Path) -> None:
     model, images = model_and_images(name)
     expected = model.predict(images, verbose=0)
     assert np.ptp(expected, axis=0).max() > 0.05  # The output depends on the image.
-    np.testing.assert_allclose(run(model, images, tmp_path), expected, rtol=0, atol=1e-5)
+    assert_close(run(model, images, tmp_path), expected, roundings_in(model.weights))
