@@ -34,11 +34,11 @@ class Result:
     """Images per second of one network, one figure per round.
 
     Attributes:
-        name: our name of the variant.
-        difference: largest difference between the logits, as a share of the largest logit.
-        ours: figures of our network.
-        theirs: figures of timm's network, by mode.
-        compiled: figures of timm's network under `torch.compile`, which doesn't count for the
+        name: Our name of the variant.
+        difference: Largest difference between the logits, as a share of the largest logit.
+        ours: Figures of our network.
+        theirs: Figures of timm's network, by mode.
+        compiled: Figures of timm's network under `torch.compile`, which doesn't count for the
             comparison: it is to PyTorch what XLA is to TensorFlow. Empty without a C++ compiler.
     """
 
@@ -68,7 +68,7 @@ def compare(name: str, rounds: int, batch: int, threads: int) -> Result:
     """Check that both sides give the same logits, then time them in turn.
 
     Raises:
-        ValueError: if the logits differ by more than TOLERANCE.
+        ValueError: If the logits differ by more than TOLERANCE.
     """
     with tempfile.TemporaryDirectory() as folder, new_process() as ours, new_process() as theirs:
         start = (name, batch, threads, Path(folder) / "weights.safetensors")

@@ -18,9 +18,9 @@ def time_in_turns(
     Every second round runs in reverse order, so that no mode always profits from its place.
 
     Args:
-        turns: the process and the name of each mode.
-        seconds: function that times a mode in its process.
-        rounds: number of rounds.
+        turns: The process and the name of each mode.
+        seconds: Function that times a mode in its process.
+        rounds: Number of rounds.
     """
     times: dict[str, list[float]] = {mode: [] for _, mode in turns}
     for i in range(rounds):

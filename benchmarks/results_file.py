@@ -48,9 +48,9 @@ def write_results_file(out: Path, module: str, results: Mapping[str, object]) ->
     """Write results as JSON, with the command that gave them; the file appears whole or not at all.
 
     Args:
-        out: the file to write.
-        module: the module that was run, such as "benchmarks.tflite".
-        results: what else the file says.
+        out: The file to write.
+        module: The module that was run, such as "benchmarks.tflite".
+        results: What else the file says.
     """
     command = shlex.join(["python", "-m", module, *sys.argv[1:]])
     part = out.with_suffix(".part")

@@ -22,18 +22,18 @@ def write_archive(folder: str | Path, path: str | Path, overwrite: bool = False)
     an error, neither file is written, and existing ones stay as they were.
 
     Args:
-        folder: folder of the SavedModel.
-        path: the archive to write; its name must end in `.tar.gz`.
-        overwrite: whether to replace the two files if they exist.
+        folder: Folder of the SavedModel.
+        path: The archive to write; its name must end in `.tar.gz`.
+        overwrite: Whether to replace the two files if they exist.
 
     Returns:
         The archive's sha256 in hexadecimal digits.
 
     Raises:
-        ValueError: if `path` has another ending, or if `folder` isn't a SavedModel or holds
+        ValueError: If `path` has another ending, or if `folder` isn't a SavedModel or holds
             something that TensorFlow Hub wouldn't unpack: links, devices, names like `.hidden`.
-        FileNotFoundError: if the folder to write into doesn't exist.
-        FileExistsError: if one of the files exists and may not be replaced.
+        FileNotFoundError: If the folder to write into doesn't exist.
+        FileExistsError: If one of the files exists and may not be replaced.
 
     Example:
 
@@ -93,7 +93,7 @@ def _list_members(folder: Path) -> list[Path]:
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise ValueError(
                 f"{str(path)!r} is neither a file nor a folder, so TensorFlow Hub wouldn't unpack "
-                "it; replace a link by the file that it points to."
+                "it; replace a link with the file that it points to."
             )
         if not re.match(r"\w", path.name):
             raise ValueError(

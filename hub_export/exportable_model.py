@@ -29,9 +29,9 @@ class ExportableModel:
     """A model to export.
 
     Attributes:
-        model: the model, which takes pixels in [0, 255].
-        labels: one name per class; None if the names aren't known.
-        facts: what is known about the model.
+        model: The model, which takes pixels in [0, 255].
+        labels: One name per class; None if the names aren't known.
+        facts: What is known about the model.
     """
 
     model: keras.Model
@@ -48,15 +48,15 @@ def load_exportable_model(
     """Load a model from a file, from a run's folder, or by the name of a variant.
 
     Args:
-        name: a `.keras` file; a run's folder with `model.keras` and, if they exist, `labels.txt`,
+        name: A `.keras` file; a run's folder with `model.keras` and, if they exist, `labels.txt`,
             `preprocessing.json` and `result.json`; or the name of a variant, such as "mixer_b16".
-        weights: for a variant, the name of released weights or a file of weights.
-        labels: file of class names, one per line. By default, the names that come with the model.
+        weights: For a variant, the name of released weights or a file of weights.
+        labels: File of class names, one per line. By default, the names that come with the model.
         licence: SPDX identifier of the weights' licence. By default, that of released weights.
 
     Raises:
-        FileNotFoundError: if there is no such model.
-        ValueError: if the model can't be loaded or doesn't take images, a variant is given without
+        FileNotFoundError: If there is no such model.
+        ValueError: If the model can't be loaded or doesn't take images, a variant is given without
             weights, or the number of names differs from the number of classes.
 
     >>> import tempfile

@@ -26,26 +26,26 @@ class ModelFacts:
     """What is known about a model. An attribute is None if it isn't known.
 
     Attributes:
-        name: name of the model.
+        name: Name of the model.
         family: Name of the model function, such as "ConvMixer", according to the model's blocks.
-        depth: number of blocks.
-        parameters: number of trainable parameters.
-        fixed_parameters: number of non-trainable parameters, such as running statistics.
-        input_shape: shape (H, W, C) of an image; None for H or W means any.
-        classes: number of classes; None for a model without head.
-        feature_shape: shape of an image's features: (C,), or (H, W, C) or (N, C) without pooling.
-        mean: mean that the model subtracts from pixels in [0, 1], per channel.
-        std: standard deviation that it then divides by, per channel.
-        crop: side of the central crop at evaluation, as a share of the shorter side of the resized
+        depth: Number of blocks.
+        parameters: Number of trainable parameters.
+        fixed_parameters: Number of non-trainable parameters, such as running statistics.
+        input_shape: Shape (H, W, C) of an image; None for H or W means any.
+        classes: Number of classes; None for a model without head.
+        feature_shape: Shape of an image's features: (C,), or (H, W, C) or (N, C) without pooling.
+        mean: Mean that the model subtracts from pixels in [0, 1], per channel.
+        std: Standard deviation that it then divides by, per channel.
+        crop: Side of the central crop at evaluation, as a share of the shorter side of the resized
             image.
-        interpolation: filter of that resizing.
-        labels: whether the names of the classes come with the model.
+        interpolation: Filter of that resizing.
+        labels: Whether the names of the classes come with the model.
         licence: SPDX identifier of the weights' licence.
-        accuracy: share of correct predictions, from 0 to 1.
-        accuracy_source: the command that measured `accuracy`, or where it was published.
-        dataset: data set that the weights were trained on.
+        accuracy: Share of correct predictions, from 0 to 1.
+        accuracy_source: The command that measured `accuracy`, or where it was published.
+        dataset: Data set that the weights were trained on.
         paper: URL of the paper.
-        versions: versions of the packages that collected these facts, by package.
+        versions: Versions of the packages that collected these facts, by package.
     """
 
     name: str
@@ -94,17 +94,17 @@ def collect_facts(
     """Return what is known about a model: from the model itself, and from the arguments.
 
     Args:
-        model: a model built by `ConvMixer`, `MLPMixer`, `T2TViT` or `create_model`.
-        labels: names of the classes, if they are known.
+        model: A model built by a model function such as `ConvMixer`, or by `create_model`.
+        labels: Names of the classes, if they are known.
         licence: SPDX identifier of the weights' licence.
-        accuracy: share of correct predictions, from 0 to 1.
-        accuracy_source: the command that measured `accuracy`, or where it was published.
-        dataset: data set that the weights were trained on.
-        preprocessing: how images are resized and cropped at evaluation. By default, as for the
+        accuracy: Share of correct predictions, from 0 to 1.
+        accuracy_source: The command that measured `accuracy`, or where it was published.
+        dataset: Data set that the weights were trained on.
+        preprocessing: How images are resized and cropped at evaluation. By default, as for the
             published variant with the model's name and normalisation, if there is one.
 
     Raises:
-        ValueError: if `accuracy` isn't between 0 and 1, or comes without its source.
+        ValueError: If `accuracy` isn't between 0 and 1, or comes without its source.
 
     >>> model = keras_mixers.MLPMixer(8, 2, input_shape=(32, 32, 3), classes=5)
     >>> facts = collect_facts(model, licence="MIT")

@@ -29,20 +29,20 @@ def export_onnx(
     with the model; see `verify`.
 
     Args:
-        model: a model with one input. A model in half precision is converted in float32.
-        path: the file to write; its name must end in `.onnx`. It appears whole or not at all.
-        overwrite: whether to replace a file at `path`.
-        data: images for the comparison, as `verify` takes them.
+        model: A model with one input. A model in half precision is converted in float32.
+        path: The file to write; its name must end in `.onnx`. It appears whole or not at all.
+        overwrite: Whether to replace a file at `path`.
+        data: Images for the comparison, as `verify` takes them.
 
     Returns:
         What was compared.
 
     Raises:
-        ImportError: if a package of the extra `onnx` is missing.
-        ValueError: if the model needs an operator that ONNX lacks, `path` has another ending, Keras
+        ImportError: If a package of the extra `onnx` is missing.
+        ValueError: If the model needs an operator that ONNX lacks, `path` has another ending, Keras
             doesn't run on TensorFlow, or the comparison fails.
-        FileExistsError: if `path` exists and may not be replaced.
-        FileNotFoundError: if the folder to write into doesn't exist.
+        FileExistsError: If `path` exists and may not be replaced.
+        FileNotFoundError: If the folder to write into doesn't exist.
 
     Reference: https://onnx.ai/onnx/intro, https://github.com/onnx/tensorflow-onnx.
     """

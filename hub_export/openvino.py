@@ -31,20 +31,20 @@ def export_openvino(
     with the model, in float32; see `verify`.
 
     Args:
-        model: a model with one input. A model in half precision is converted in float32.
-        path: the folder to write. It appears whole or not at all.
-        overwrite: whether to replace an earlier OpenVINO export at `path`.
-        data: images for the comparison, as `verify` takes them.
+        model: A model with one input. A model in half precision is converted in float32.
+        path: The folder to write. It appears whole or not at all.
+        overwrite: Whether to replace an earlier OpenVINO export at `path`.
+        data: Images for the comparison, as `verify` takes them.
 
     Returns:
         What was compared.
 
     Raises:
-        ImportError: if a package of the extra `openvino` is missing.
-        ValueError: if the model needs an operator that OpenVINO lacks, Keras doesn't run on
+        ImportError: If a package of the extra `openvino` is missing.
+        ValueError: If the model needs an operator that OpenVINO lacks, Keras doesn't run on
             TensorFlow, or the comparison fails.
-        FileExistsError: if `path` exists and may not be replaced.
-        FileNotFoundError: if the folder to write into doesn't exist.
+        FileExistsError: If `path` exists and may not be replaced.
+        FileNotFoundError: If the folder to write into doesn't exist.
 
     Reference: https://docs.openvino.ai/2026/openvino-workflow/model-preparation.html.
     """

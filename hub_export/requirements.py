@@ -35,9 +35,9 @@ def require_preprocessing_layer(model: keras.Model, pixels: str, remedy: str) ->
     """Raise ValueError unless a model normalises pixels in [0, 255] itself.
 
     Args:
-        model: the model.
-        pixels: what the error says about the pixels, such as "uint8 images are in [0, 255]".
-        remedy: what the error tells the user to do.
+        model: The model.
+        pixels: What the error says about the pixels, such as "uint8 images are in [0, 255]".
+        remedy: What the error tells the user to do.
     """
     if not takes_pixels(model):
         raise ValueError(

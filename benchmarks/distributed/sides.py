@@ -25,14 +25,14 @@ class Setting:
     """What is trained on one device and on two replicas.
 
     Attributes:
-        name: name of the table's row.
-        both: options of Keras's AdamW on both sides.
-        stock: further options of AdamW on Keras's side.
-        accumulate: number of parts of a batch whose gradients are accumulated, on our side.
-        batch_norm: whether the network has batch normalisation.
-        steps: number of steps per execution.
-        broken: whether the loss is scaled and an image of the second replica is NaN.
-        dropout: the network's dropout rate.
+        name: Name of the table's row.
+        both: Options of Keras's AdamW on both sides.
+        stock: Further options of AdamW on Keras's side.
+        accumulate: Number of parts of a batch whose gradients are accumulated, on our side.
+        batch_norm: Whether the network has batch normalisation.
+        steps: Number of steps per execution.
+        broken: Whether the loss is scaled and an image of the second replica is NaN.
+        dropout: The network's dropout rate.
     """
 
     name: str

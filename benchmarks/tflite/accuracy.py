@@ -35,11 +35,11 @@ class FileComparison:
     """A TFLite file compared with its network on held-out images.
 
     Attributes:
-        network_accuracy: accuracy of the network.
-        accuracy: accuracy of the file.
-        agreement: share of images for which the file and the network predict the same class.
-        cosine: cosine similarity of their logits, averaged over the images.
-        size: size of the file, in bytes.
+        network_accuracy: Accuracy of the network.
+        accuracy: Accuracy of the file.
+        agreement: Share of images for which the file and the network predict the same class.
+        cosine: Cosine similarity of their logits, averaged over the images.
+        size: Size of the file, in bytes.
     """
 
     network_accuracy: float

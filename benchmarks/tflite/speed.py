@@ -46,12 +46,12 @@ class Result:
     """Milliseconds for one image, one figure per round.
 
     Attributes:
-        name: name of the variant.
-        mode: how the file is quantised.
-        cosine: cosine similarity of the file's logits and the model's.
-        size: size of the file, in bytes.
-        keras: figures of the Keras model.
-        file: figures of the file.
+        name: Name of the variant.
+        mode: How the file is quantised.
+        cosine: Cosine similarity of the file's logits and the model's.
+        size: Size of the file, in bytes.
+        keras: Figures of the Keras model.
+        file: Figures of the file.
     """
 
     name: str
@@ -81,7 +81,7 @@ def compare(name: str, rounds: int) -> list[Result]:
     """Write a variant's files, check the logits of the float32 file, then time all in turn.
 
     Raises:
-        ValueError: if the logits differ by more than TOLERANCE.
+        ValueError: If the logits differ by more than TOLERANCE.
     """
     modes = list(BOUNDS[name])
     with tempfile.TemporaryDirectory() as path, new_process() as ours, new_process() as files:

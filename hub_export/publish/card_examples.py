@@ -10,9 +10,9 @@ def loading_examples(facts: ModelFacts, handles: Sequence[str], archives: Mappin
     """Return the examples, in Markdown. They run in this order, in the folder of the handles.
 
     Args:
-        facts: what is known about the model.
-        handles: folders of the SavedModels.
-        archives: sha256 of each archive, by file name; empty if there are no archives.
+        facts: What is known about the model.
+        handles: Folders of the SavedModels.
+        archives: Sha256 of each archive, by file name; empty if there are no archives.
     """
     first = handles[0]
     features = "feature-vector" if "feature-vector" in handles else first

@@ -40,22 +40,22 @@ def export_hub(
     model.
 
     Args:
-        model: a model with `include_preprocessing=True`.
-        out: the folder to write. It appears whole or not at all.
-        labels: one name per class.
-        facts: what is known about the model, from `collect_facts`. By default, what the model
+        model: A model with `include_preprocessing=True`.
+        out: The folder to write. It appears whole or not at all.
+        labels: One name per class.
+        facts: What is known about the model, from `collect_facts`. By default, what the model
             itself tells.
-        tar: whether to write archives too.
-        data: images for the comparison, as `verify` takes them.
-        overwrite: whether to replace an earlier export at `out`.
+        tar: Whether to write archives too.
+        data: Images for the comparison, as `verify` takes them.
+        overwrite: Whether to replace an earlier export at `out`.
 
     Returns:
         What was compared, by handle.
 
     Raises:
-        ValueError: for the same reasons as `export_saved_model`.
-        FileExistsError: if `out` exists and may not be replaced.
-        FileNotFoundError: if the folder to write into doesn't exist.
+        ValueError: For the same reasons as `export_saved_model`.
+        FileExistsError: If `out` exists and may not be replaced.
+        FileNotFoundError: If the folder to write into doesn't exist.
 
     Example:
 

@@ -46,13 +46,13 @@ def write_kaggle_metadata(out: Path, facts: ModelFacts, card: str, handles: Sequ
     the model is private.
 
     Args:
-        out: the folder that holds the handles' folders.
-        facts: what is known about the model.
-        card: the model card, in Markdown.
-        handles: names of the SavedModels' folders, such as "classification".
+        out: The folder that holds the handles' folders.
+        facts: What is known about the model.
+        card: The model card, in Markdown.
+        handles: Names of the SavedModels' folders, such as "classification".
 
     Raises:
-        FileNotFoundError: if the folder of a handle is missing.
+        FileNotFoundError: If the folder of a handle is missing.
     """
     _write_json(out / MODEL_METADATA_FILE, model_metadata(facts, card))
     for handle in handles:

@@ -16,9 +16,9 @@ def model_card(
     known.
 
     Args:
-        facts: what is known about the model.
-        handles: folders of the SavedModels: "classification", "feature-vector", or both.
-        archives: sha256 of each archive, by file name such as "classification.tar.gz".
+        facts: What is known about the model.
+        handles: Folders of the SavedModels: "classification", "feature-vector", or both.
+        archives: Sha256 of each archive, by file name such as "classification.tar.gz".
 
     >>> import keras_mixers
     >>> from hub_export.model_facts import collect_facts
@@ -58,7 +58,7 @@ def _summary(facts: ModelFacts) -> str:
     kind = facts.family or "A network"
     if facts.classes is None:
         return f"{kind} that computes features of images, as a TensorFlow SavedModel."
-    return f"{kind} that classifies images ({facts.classes:,} classes), as TensorFlow SavedModels."
+    return f"{kind} that assigns images to {facts.classes:,} classes, as TensorFlow SavedModels."
 
 
 def _architecture(facts: ModelFacts) -> str:
@@ -150,7 +150,9 @@ def _limits(facts: ModelFacts) -> str:
     if facts.classes is not None and not facts.labels:
         limits.append("The class names are not included.")
     if facts.dataset is None:
-        limits.append("The training data are not stated, so it is unclear what the model suits.")
+        limits.append(
+            "The training data are not stated, so it is unclear what the model is suitable for."
+        )
     limits.append("Robustness, fairness and speed were not measured.")
     return "\n".join(f"- {limit}" for limit in limits)
 
@@ -161,7 +163,7 @@ def _kaggle(facts: ModelFacts, handles: Sequence[str]) -> str:
     commands += [f"kaggle models variations create -p {h} --dir-mode zip" for h in handles]
     return (
         "This folder has the layout that Kaggle's command line expects. Replace "
-        "`INSERT_OWNER_SLUG_HERE` by your user name in `model-metadata.json` and in each "
+        "`INSERT_OWNER_SLUG_HERE` with your user name in `model-metadata.json` and in each "
         "`model-instance-metadata.json`; the model stays private until you publish it. The licence "
         f"is given as `{kaggle_licence(facts.licence)}`. Uploading was not tested, because it "
         "needs an account.\n\n```sh\n" + "\n".join(commands) + "\n```\n\n"

@@ -48,21 +48,21 @@ def export_saved_model(
     see `verify`.
 
     Args:
-        model: a model with `include_preprocessing=True`, so that it takes pixels in [0, 255]. Its
+        model: A model with `include_preprocessing=True`, so that it takes pixels in [0, 255]. Its
             input's height and width become those of the SavedModel; None means any.
-        path: the folder to write. It appears whole or not at all.
-        labels: one name per class.
-        overwrite: whether to replace a SavedModel at `path`.
-        data: images for the comparison, as `verify` takes them.
+        path: The folder to write. It appears whole or not at all.
+        labels: One name per class.
+        overwrite: Whether to replace a SavedModel at `path`.
+        data: Images for the comparison, as `verify` takes them.
 
     Returns:
         What was compared.
 
     Raises:
-        ValueError: if it isn't known which pixels the model expects, the number of labels differs
+        ValueError: If it isn't known which pixels the model expects, the number of labels differs
             from the number of classes, Keras doesn't run on TensorFlow, or the comparison fails.
-        FileExistsError: if `path` exists and may not be replaced.
-        FileNotFoundError: if the folder to write into doesn't exist.
+        FileExistsError: If `path` exists and may not be replaced.
+        FileNotFoundError: If the folder to write into doesn't exist.
 
     Example:
 
@@ -88,13 +88,13 @@ def write_saved_model(
     """Write the SavedModel of `export_saved_model` directly, without comparing it with the model.
 
     Args:
-        model: see `export_saved_model`.
-        folder: the folder to write.
-        labels: one name per class.
-        metadata: content of the asset `metadata.json`. By default, what the model itself tells.
+        model: See `export_saved_model`.
+        folder: The folder to write.
+        labels: One name per class.
+        metadata: Content of the asset `metadata.json`. By default, what the model itself tells.
 
     Raises:
-        ValueError: if the model or the labels don't fit; see `export_saved_model`.
+        ValueError: If the model or the labels don't fit; see `export_saved_model`.
     """
     require_tensorflow()
     remedy = "build it with include_preprocessing=True"

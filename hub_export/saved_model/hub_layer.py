@@ -40,14 +40,14 @@ class HubLayer(keras.layers.Layer):
     (B, H, W, C), float32 in [0, 1], and float32 logits or features.
 
     Args:
-        handle: a local folder, or anything else that `tensorflow_hub.resolve` takes.
-        part: name of a callable part of the SavedModel to use, such as "features" for the backbone
+        handle: A local folder, or anything else that `tensorflow_hub.resolve` takes.
+        part: Name of a callable part of the SavedModel to use, such as "features" for the backbone
             of a classifier. By default, the SavedModel itself.
-        trainable: whether to train the weights that the SavedModel marks as trainable.
+        trainable: Whether to train the weights that the SavedModel marks as trainable.
 
     Raises:
-        OSError: if there is nothing at `handle`, or it can't be read.
-        ValueError: if it isn't a reusable SavedModel, has no such part, or Keras doesn't run on
+        OSError: If there is nothing at `handle`, or it can't be read.
+        ValueError: If it isn't a reusable SavedModel, has no such part, or Keras doesn't run on
             TensorFlow.
 
     Example:

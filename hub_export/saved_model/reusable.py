@@ -18,8 +18,8 @@ def make_reusable(model: keras.Model, images: tf.TensorSpec) -> tf.train.Checkpo
     `regularization_losses`.
 
     Args:
-        model: a model for pixels in [0, 255].
-        images: shape and type of the images in [0, 1] that the object is called with.
+        model: A model for pixels in [0, 255].
+        images: Shape and type of the images in [0, 1] that the object is called with.
 
     Reference: https://www.tensorflow.org/hub/reusable_saved_models.
     """

@@ -20,16 +20,16 @@ def calibration_images(
     """Return at least MIN_IMAGES and at most MAX_IMAGES images (N, H, W, C), float32.
 
     Args:
-        model: the model to quantise. Its images are pixels in [0, 255] if it has a layer
+        model: The model to quantise. Its images are pixels in [0, 255] if it has a layer
             `preprocessing`, otherwise any numbers.
-        data: a folder of images, searched with its subfolders, or an array of images as the model
+        data: A folder of images, searched with its subfolders, or an array of images as the model
             takes them, such as `training.data.sample_images` draws from a data set. From more than
             MAX_IMAGES images, evenly spaced ones are taken.
-        shape: shape (H, W, C) of an image.
+        shape: Shape (H, W, C) of an image.
 
     Raises:
-        ValueError: if there are too few images, or they don't fit the model.
-        FileNotFoundError: if there is no such folder.
+        ValueError: If there are too few images, or they don't fit the model.
+        FileNotFoundError: If there is no such folder.
 
     >>> import keras_mixers
     >>> model = keras_mixers.ConvMixer(8, 1, input_shape=(32, 32, 1), classes=10)

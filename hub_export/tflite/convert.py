@@ -31,18 +31,18 @@ def convert(
     """Convert a model to a TFLite file that uses only TFLite's built-in operators.
 
     Args:
-        model: a float32 model, already in the form that the file should compute.
-        shape: shape (B, H, W, C) of the file's input `images`.
-        output: name of the file's output.
-        quantize: types of the numbers; see `hub_export.tflite.export.export_tflite`.
-        input_type: type of `images`. With "uint8", the output of an "int8" file is uint8 too.
-        calibration: images (N, H, W, C), float32, for "int8" and "int16x8".
+        model: A float32 model, already in the form that the file should compute.
+        shape: Shape (B, H, W, C) of the file's input `images`.
+        output: Name of the file's output.
+        quantize: Types of the numbers; see `hub_export.tflite.export.export_tflite`.
+        input_type: Type of `images`. With "uint8", the output of an "int8" file is uint8 too.
+        calibration: Images (N, H, W, C), float32, for "int8" and "int16x8".
 
     Returns:
         The content of the file.
 
     Raises:
-        ValueError: if TFLite has no operator for a part of the model.
+        ValueError: If TFLite has no operator for a part of the model.
     """
     # An int8 file uses uint8 images as its own integers; other files first cast them to floats.
     traced_type = input_type if quantize != "int8" else "float32"

@@ -72,34 +72,34 @@ def export_tflite(
     appears at `path`, it is loaded in a new process and compared with the model; see `verify`.
 
     Args:
-        model: a model with one input.
-        path: the file to write. It appears whole or not at all.
-        quantize: types of the file's numbers, as above.
-        representative_data: for "int8" and "int16x8": images like those that the file will see,
+        model: A model with one input.
+        path: The file to write. It appears whole or not at all.
+        quantize: Types of the file's numbers, as above.
+        representative_data: For "int8" and "int16x8": images like those that the file will see,
             up to 100 of which, evenly spaced, calibrate the ranges of the integers. A folder of
             images, or an array (N, H, W, C) as the model takes it, such as
             `training.data.sample_images` draws from a data set.
-        batch: number of images at a time; None for any number, which is slower.
-        input_shape: shape (H, W, C) of the images, for a model that takes any size; None for H or W
+        batch: Number of images at a time; None for any number, which is slower.
+        input_shape: Shape (H, W, C) of the images, for a model that takes any size; None for H or W
             leaves it open.
-        input_type: type of the images, "float32" or "uint8". By default "uint8" for an "int8" file
+        input_type: Type of the images, "float32" or "uint8". By default "uint8" for an "int8" file
             of a model that takes pixels, otherwise "float32".
         output: "logits" or "probabilities", for a classifier. By default, the model's own output.
-        labels: one name per class.
+        labels: One name per class.
         licence: SPDX identifier of the weights' licence.
-        overwrite: whether to replace a file at `path`.
-        data: images for the comparison, as `verify` takes them.
+        overwrite: Whether to replace a file at `path`.
+        data: Images for the comparison, as `verify` takes them.
 
     Returns:
         What was compared.
 
     Raises:
-        ValueError: if TFLite lacks an operator that the model needs, the images have no fixed size
+        ValueError: If TFLite lacks an operator that the model needs, the images have no fixed size
             and none is given, arguments don't fit the model, there are too few images or they have
             another shape, Keras doesn't run on TensorFlow, or the comparison fails.
-        ImportError: if a package of the extra `export` is missing.
-        FileExistsError: if `path` exists and may not be replaced.
-        FileNotFoundError: if the folder to write into, or the folder of images, doesn't exist.
+        ImportError: If a package of the extra `export` is missing.
+        FileExistsError: If `path` exists and may not be replaced.
+        FileNotFoundError: If the folder to write into, or the folder of images, doesn't exist.
 
     Example:
 
@@ -149,11 +149,11 @@ def write_with_settings(
     """Write a TFLite file directly to `path`, without comparing it with the model.
 
     Args:
-        model: see `export_tflite`.
-        settings: what the file should be like.
-        calibration: images (N, H, W, C), float32, that show the ranges of the integers; None for a
+        model: See `export_tflite`.
+        settings: What the file should be like.
+        calibration: Images (N, H, W, C), float32, that show the ranges of the integers; None for a
             file that isn't quantised to integers.
-        path: the file to write.
+        path: The file to write.
 
     Errors are those of `export_tflite`.
     """

@@ -23,8 +23,8 @@ def with_fast_layers(model: keras.Model, quantize: Quantize = "none") -> keras.M
     and that wastes no time; see `LayerNorm` and `gelu`.
 
     Args:
-        model: a functional model of `keras_mixers` layers. Its weights are copied.
-        quantize: types of the numbers of the TFLite file that is made from it.
+        model: A functional model of `keras_mixers` layers. Its weights are copied.
+        quantize: Types of the numbers of the TFLite file that is made from it.
 
     Returns:
         A model for inference with the same layer names; `model` itself if there is nothing to

@@ -16,7 +16,7 @@ def with_centred_factors(content: bytes) -> bytes:
     is quantised once more, to a range that is symmetric around 0.
 
     Args:
-        content: content of the file.
+        content: Content of the file.
     """
     model = unpack_model(content)
     kinds = [code.builtinCode for code in model.operatorCodes]
@@ -63,7 +63,7 @@ def with_float_depthwise(content: bytes) -> bytes:
     Depthwise kernels are a small part of a network's weights.
 
     Args:
-        content: content of the file.
+        content: Content of the file.
     """
     model = unpack_model(content)
     for graph in model.subgraphs:

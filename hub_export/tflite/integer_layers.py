@@ -20,12 +20,12 @@ _PERFORMER_EPSILON = 1e-8
 
 
 def with_softmax_performer(model: keras.Model) -> keras.Model:
-    """Replace, in place, each `TokenPerformer` by the form that float16 and integers can hold."""
+    """Replace, in place, each `TokenPerformer` with the form that float16 and integers can hold."""
     return _replace_classes(model, {TokenPerformer: SoftmaxPerformer})
 
 
 def with_integer_layers(model: keras.Model) -> keras.Model:
-    """Replace, in place, all layers by forms whose activations integers can hold.
+    """Replace, in place, layers with forms whose activations integers can hold.
 
     >>> import keras_mixers
     >>> model = keras_mixers.ConvMixer(8, 1, input_shape=(32, 32, 3), classes=5)

@@ -28,11 +28,11 @@ class FileDescription:
     """What the metadata say about a TFLite file.
 
     Attributes:
-        name: name of the model.
-        text: what the model does, in a sentence or two.
-        output: name of the output: "probabilities", "logits" or "features".
-        labels: one name per class; None if there are no classes or their names aren't known.
-        takes_pixels: whether the input is pixels in [0, 255].
+        name: Name of the model.
+        text: What the model does, in a sentence or two.
+        output: Name of the output: "probabilities", "logits" or "features".
+        labels: One name per class; None if there are no classes or their names aren't known.
+        takes_pixels: Whether the input is pixels in [0, 255].
         licence: SPDX identifier of the weights' licence.
     """
 
@@ -48,8 +48,8 @@ def with_metadata(content: bytes, description: FileDescription) -> bytes:
     """Return a TFLite file with metadata; the names of its classes are appended as a zip archive.
 
     Args:
-        content: content of the file.
-        description: what the metadata say.
+        content: Content of the file.
+        description: What the metadata say.
 
     Reference: https://ai.google.dev/edge/litert/conversion/tensorflow/build/metadata.
     """
@@ -101,8 +101,8 @@ def _table(builder: flatbuffers.Builder, fields: dict[int, int | tuple[str, int]
     """Add a table and return its offset.
 
     Args:
-        builder: what the table is added to.
-        fields: by position, the offset of something added before, or a scalar's type and value.
+        builder: What the table is added to.
+        fields: By position, the offset of something added before, or a scalar's type and value.
     """
     builder.StartObject(max(fields, default=-1) + 1)
     for position, value in fields.items():

@@ -87,13 +87,13 @@ def describe_file(
     """Return the metadata of a TFLite file.
 
     Args:
-        network: the model that the file computes: `model`, perhaps with another output.
-        model: the model that is exported.
-        labels: names of the classes.
+        network: The model that the file computes: `model`, perhaps with another output.
+        model: The model that is exported.
+        labels: Names of the classes.
         licence: SPDX identifier of the weights' licence.
 
     Raises:
-        ValueError: if there isn't one label per class.
+        ValueError: If there isn't one label per class.
     """
     if labels is not None:
         require_label_per_class(model, labels)

@@ -27,9 +27,9 @@ def nested_depthwise(
     `tiled_depthwise`; in int8 it is slower, and rounds more sums.
 
     Args:
-        x: map (B, H, W, C), padded with zeros as by `padding="same"`.
-        kernel: depthwise kernel (k, k, C, 1) with k >= 6.
-        bias: one number per channel, (C,).
+        x: Map (B, H, W, C), padded with zeros as by `padding="same"`.
+        kernel: Depthwise kernel (k, k, C, 1) with k >= 6.
+        bias: One number per channel, (C,).
     """
     if None in x.shape[:3]:  # The converter would rearrange the map instead of dilating the kernel.
         return tiled_depthwise(x, kernel, bias)
@@ -63,9 +63,9 @@ def tiled_depthwise(
     """Convolve each channel of a map with its own kernel, as a sum over tiles of the kernel.
 
     Args:
-        x: map (B, H, W, C), padded with zeros as by `padding="same"`.
-        kernel: depthwise kernel (k, k, C, 1).
-        bias: one number per channel, (C,).
+        x: Map (B, H, W, C), padded with zeros as by `padding="same"`.
+        kernel: Depthwise kernel (k, k, C, 1).
+        bias: One number per channel, (C,).
     """
     side = kernel.shape[0]
     before, after = (side - 1) // 2, side // 2

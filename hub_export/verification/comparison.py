@@ -10,9 +10,9 @@ class Tolerances(NamedTuple):
     """How far an output of an export may be from the model's.
 
     Attributes:
-        difference: largest difference, as a share of the model's largest absolute value.
-        cosine: smallest mean cosine similarity; see `OutputCheck`.
-        score_loss: largest mean loss of score; see `OutputCheck`.
+        difference: Largest difference, as a share of the model's largest absolute value.
+        cosine: Smallest mean cosine similarity; see `OutputCheck`.
+        score_loss: Largest mean loss of score; see `OutputCheck`.
     """
 
     difference: float
@@ -25,14 +25,14 @@ class OutputCheck:
     """One output of an export, compared with the model's.
 
     Attributes:
-        output: name of the output, such as "serving_default:logits".
-        tolerances: how far the output may be from the model's.
-        difference: largest difference, as a share of the model's largest absolute value; infinite
+        output: Name of the output, such as "serving_default:logits".
+        tolerances: How far the output may be from the model's.
+        difference: Largest difference, as a share of the model's largest absolute value; infinite
             if the output is missing, has another shape or isn't finite.
-        agreement: share of images for which both predict the same class; None for features.
-        cosine: cosine similarity of the two outputs as vectors, averaged over the images. Rounding
+        agreement: Share of images for which both predict the same class; None for features.
+        cosine: Cosine similarity of the two outputs as vectors, averaged over the images. Rounding
             to few bits hardly changes the direction of a vector.
-        score_loss: how much lower the model scores the class that the export predicts than the
+        score_loss: How much lower the model scores the class that the export predicts than the
             class that it predicts itself, as a share of the range of the image's scores, averaged
             over the images; 0 for features. Rounding swaps only classes with nearly equal scores,
             which costs little.
@@ -83,9 +83,9 @@ class Verification:
     """The result of comparing an export with its model.
 
     Attributes:
-        export: name of the file or folder.
-        images: number of images that both were run on.
-        checks: one `OutputCheck` per output.
+        export: Name of the file or folder.
+        images: Number of images that both were run on.
+        checks: One `OutputCheck` per output.
     """
 
     export: str
@@ -114,11 +114,11 @@ def check_output(
     """Compare an output (B, ...) of an export with the model's.
 
     Args:
-        name: name of the output.
-        found: output of the export, or None if it has no output of that name.
-        expected: output of the model.
-        tolerances: how far the two may be apart.
-        are_scores: whether the last axis holds the scores of classes.
+        name: Name of the output.
+        found: Output of the export, or None if it has no output of that name.
+        expected: Output of the model.
+        tolerances: How far the two may be apart.
+        are_scores: Whether the last axis holds the scores of classes.
 
     >>> scores = np.array([[1.0, 2.0]])
     >>> check = check_output("call", scores + 0.25, scores, Tolerances(0.1), are_scores=True)

@@ -16,13 +16,13 @@ def comparison_pixels(model: keras.Model, data: np.ndarray | str | Path | None) 
     """Return pixels (B, H, W, C), uint8, in the size of a model's input, or 224 if it takes any.
 
     Args:
-        model: a model for pixels in [0, 255].
-        data: a folder of images, read as by `keras-mixers predict`, or an array of pixels. By
+        model: A model for pixels in [0, 255].
+        data: A folder of images, read as by `keras-mixers predict`, or an array of pixels. By
             default, eight crops of two photographs that come with scikit-learn.
 
     Raises:
-        FileNotFoundError: if there is no such folder, or no image in it.
-        ValueError: if an image can't be read, or the pixels don't fit the model.
+        FileNotFoundError: If there is no such folder, or no image in it.
+        ValueError: If an image can't be read, or the pixels don't fit the model.
 
     >>> import keras_mixers
     >>> comparison_pixels(keras_mixers.ConvMixer(8, 1, input_shape=(32, 32, 3)), None).shape

@@ -65,7 +65,7 @@ def quantization_and_input_shape(path: Path) -> tuple[Quantize, tuple[int | None
     """Return how a TFLite file is quantised, and the shape (H, W, C) of its images, None for any.
 
     Raises:
-        ValueError: if the file is damaged or isn't a TFLite file.
+        ValueError: If the file is damaged or isn't a TFLite file.
     """
     content = path.read_bytes()
     if content[4:8] != b"TFL3":

@@ -39,19 +39,19 @@ def verify(
     """Load an export in a new process, run it on real images and compare it with its model.
 
     Args:
-        path: a SavedModel's folder, its `.tar.gz`, a `.tflite` or `.onnx` file, or an OpenVINO
+        path: A SavedModel's folder, its `.tar.gz`, a `.tflite` or `.onnx` file, or an OpenVINO
             folder.
-        model: the model that was exported, which takes pixels in [0, 255]. A SavedModel without
+        model: The model that was exported, which takes pixels in [0, 255]. A SavedModel without
             logits is compared with the model's features.
-        data: a folder of images or an array (B, H, W, C) of pixels in [0, 255]. By default, eight
+        data: A folder of images or an array (B, H, W, C) of pixels in [0, 255]. By default, eight
             crops of two photographs that come with scikit-learn.
 
     Returns:
         What was compared, and whether it matched.
 
     Raises:
-        FileNotFoundError: if there is nothing at `path`.
-        ValueError: if it isn't an export, is damaged, or doesn't take the model's images.
+        FileNotFoundError: If there is nothing at `path`.
+        ValueError: If it isn't an export, is damaged, or doesn't take the model's images.
 
     Example:
 
@@ -98,18 +98,18 @@ def export_verified(
     """Write an export to a temporary place, compare it with its model, then move it to `path`.
 
     Args:
-        write: function that writes the export to a given path.
-        model: the model that it writes.
-        path: the file or folder to write.
-        overwrite: whether to replace an earlier export at `path`; see `keras_mixers.atomic_files`.
-        marker: name of a file that every folder of this kind of export holds.
-        data: images for the comparison, as `verify` takes them.
+        write: Function that writes the export to a given path.
+        model: The model that it writes.
+        path: The file or folder to write.
+        overwrite: Whether to replace an earlier export at `path`; see `keras_mixers.atomic_files`.
+        marker: Name of a file that every folder of this kind of export holds.
+        data: Images for the comparison, as `verify` takes them.
 
     Returns:
         What was compared.
 
     Raises:
-        ValueError: if the export doesn't match the model; then nothing is written.
+        ValueError: If the export doesn't match the model; then nothing is written.
     """
     with write_atomically(path, overwrite, marker) as place:
         write(place)
@@ -124,8 +124,8 @@ def unpacked_export(path: Path) -> Iterator[Path]:
     """Yield the file or folder of an export that can be loaded; an archive is unpacked for it.
 
     Raises:
-        FileNotFoundError: if there is nothing at `path`.
-        ValueError: if it isn't an export, or is a damaged archive.
+        FileNotFoundError: If there is nothing at `path`.
+        ValueError: If it isn't an export, or is a damaged archive.
     """
     if not path.exists():
         raise FileNotFoundError(f"There is no export {str(path)!r}.")
