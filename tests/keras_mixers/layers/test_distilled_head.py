@@ -1,10 +1,10 @@
 from pathlib import Path
 
 import keras
-import numpy as np
 import pytest
 
 from keras_mixers.layers import DistilledHead
+from tests.helpers.rounding import assert_close, roundings_in
 from tests.keras_mixers.layers.formulas import call, dense, normal, randomize
 from tests.keras_mixers.layers.layer_case import NO_SIZES, LayerCase, error
 from tests.keras_mixers.layers.layer_checks import run_layer_test
@@ -31,7 +31,7 @@ def test_averages_the_logits_of_both_heads() -> None:
     layer = CASE.make(dtype="float64")
     w, x = randomize(layer), normal(4, 6)
     wanted = dense(x[:, :3], w, "class_head") + dense(x[:, 3:], w, "distillation_head")
-    np.testing.assert_allclose(call(layer, x), wanted / 2, atol=1e-12)
+    assert_close(call(layer, x), wanted / 2, roundings_in(layer.weights))
 
 
 def test_features_must_be_those_of_two_tokens() -> None:

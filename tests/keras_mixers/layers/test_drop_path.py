@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from keras_mixers.layers import DropPath
 from tests.helpers.draws import check_share
-from tests.helpers.rounding import assert_close
+from tests.helpers.rounding import assert_close, rounding_bound
 from tests.keras_mixers.layers.formulas import call, normal
 from tests.keras_mixers.layers.layer_case import NO_RATES, PROPERTY, LayerCase, error
 from tests.keras_mixers.layers.layer_checks import run_layer_test
@@ -84,7 +84,8 @@ def test_drops_inside_fit_alone() -> None:
     x = np.ones((64, 1))
     assert len(np.unique(model.predict(x, verbose=0))) == 1
     target = model.predict(x[:1], verbose=0)
-    assert model.evaluate(x, np.repeat(target, 64, 0), verbose=0) == pytest.approx(0, abs=1e-12)
+    loss = model.evaluate(x, np.repeat(target, 64, 0), verbose=0)
+    assert loss <= rounding_bound(target, 1) ** 2
     history = model.fit(x, np.repeat(target, 64, 0), epochs=1, batch_size=64, verbose=0)
     assert history.history["loss"][0] > 0.01 * float(target[0, 0]) ** 2
 

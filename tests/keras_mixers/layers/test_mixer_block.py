@@ -1,3 +1,4 @@
+from itertools import product
 from pathlib import Path
 
 import keras
@@ -66,7 +67,8 @@ def test_drop_path_drops_each_branch_of_each_sample_by_itself() -> None:
     layer, w = built((1, 5, 6), drop_path_rate=0.5)
     x = normal(1, 5, 6)
     outputs = call(layer, np.repeat(x, 64, axis=0), training=True)
-    check_branches(outputs, lambda scales: block(x, w, scales)[0], roundings_in(layer.weights))
+    wanted = [block(x, w, scales)[0] for scales in product((0.0, 2.0), repeat=2)]
+    check_branches(outputs, wanted, roundings_in(layer.weights))
 
 
 def test_dropout_is_in_both_mlps() -> None:

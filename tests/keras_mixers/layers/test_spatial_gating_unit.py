@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_mixers.layers import SpatialGatingUnit
+from tests.helpers.rounding import LAYER_NORM, assert_close, roundings_in
 from tests.keras_mixers.layers.formulas import call, dense, layer_norm, normal, randomize
 from tests.keras_mixers.layers.layer_case import PROPERTY, LayerCase, error
 from tests.keras_mixers.layers.layer_checks import run_layer_test
@@ -38,7 +39,7 @@ def test_formula_of_the_paper(shape: tuple[int, int, int]) -> None:
     w = randomize(layer)
     u, v = np.split(x, 2, axis=-1)
     gate = dense(layer_norm(v, w, "norm", 1e-5).swapaxes(1, 2), w, "token_dense").swapaxes(1, 2)
-    np.testing.assert_allclose(call(layer, x), u * gate, atol=1e-10)
+    assert_close(call(layer, x), u * gate, roundings_in(layer.weights), LAYER_NORM)
 
 
 def test_starts_by_passing_the_first_half_through() -> None:

@@ -1,3 +1,4 @@
+from itertools import product
 from pathlib import Path
 
 import keras
@@ -119,7 +120,8 @@ def test_drop_path_drops_each_branch_of_each_sample_by_itself() -> None:
     layer = built(x.shape, 2, drop_path_rate=0.5)
     w = randomize(layer)
     outputs = call(layer, np.repeat(x, 64, axis=0), training=True)
-    check_branches(outputs, lambda scales: block(x, w, 2, scales)[0], roundings_in(layer.weights))
+    wanted = [block(x, w, 2, scales)[0] for scales in product((0.0, 2.0), repeat=2)]
+    check_branches(outputs, wanted, roundings_in(layer.weights))
 
 
 def test_dropout_follows_the_attention_and_the_mlp() -> None:

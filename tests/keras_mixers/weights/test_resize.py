@@ -285,9 +285,8 @@ def test_learned_positions_are_interpolated_as_timm_does(
     )
     wanted = wanted.permute(0, 2, 3, 1).reshape(1, -1, 5).numpy()
     np.testing.assert_array_equal(found[:, :class_tokens], table[:, :class_tokens])
-    # torch adds up to 2 x 2 x 14 products in float32, of numbers of up to 4.
-    bound = 4 * 28 * np.finfo("float32").eps
-    np.testing.assert_allclose(found[:, class_tokens:], wanted, rtol=0, atol=bound)
+    # torch adds up to 2 x 2 x 14 products in float32, and rounds the places of up to 14 patches.
+    assert_close(found[:, class_tokens:], wanted, 56, gain=max(old_grid))
 
 
 @pytest.mark.parametrize(("old_grid", "new_grid"), [((2, 3), (4, 3)), ((2, 2), (4, 6))])
@@ -300,7 +299,7 @@ def test_the_new_token_layer_is_the_old_one_on_each_part(old_grid: Grid, new_gri
         for column in range(0, new_grid[1], old_grid[1]):
             part = slice(row, row + old_grid[0]), slice(column, column + old_grid[1])
             wanted = (x[part].reshape(-1) @ kernel + bias).reshape(old_grid)
-            np.testing.assert_allclose(found[part], wanted, rtol=0, atol=1e-13)
+            assert_close(found[part], wanted, prod(old_grid))
 
 
 @pytest.mark.parametrize("checkpoint", ["resmlp_timm.safetensors", "gmlp_timm.safetensors"])
@@ -309,10 +308,10 @@ def test_relatives_at_multiples_treat_each_part_as_before(checkpoint: str) -> No
     large = build(checkpoint, include_top=False, input_shape=(64, 32, 3))
     km.load_checkpoint(large, DATA / checkpoint)
     images = reference(checkpoint).images
-    both = large.predict(np.concatenate([images, images[::-1]], axis=1), verbose=0)
+    both = np.asarray(large(np.concatenate([images, images[::-1]], axis=1)))
     upper, lower = np.split(both, 2, axis=1)
     for part, wanted in ((upper, images), (lower, images[::-1])):
-        assert_close(part, small.predict(wanted, verbose=0), roundings_in(large.weights))
+        assert_close(part, small(wanted), roundings_in(large.weights))
     with pytest.raises(km.CheckpointError, match="fit only whole multiples"):
         build(checkpoint, include_top=False, input_shape=(48, 32, 3), weights=DATA / checkpoint)
 
