@@ -81,7 +81,7 @@ def logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 
 def set_weights(model: keras.layers.Layer, rng: np.random.Generator) -> None:
-    """Give every weight but the position table a random value, in the order of the model."""
+    """Give every weight but a fixed position table a random value, in the order of the model."""
     for weight in model.weights:
         path, shape = weight.path, weight.shape
         if path.endswith(("gamma", "moving_variance")):
@@ -92,7 +92,7 @@ def set_weights(model: keras.layers.Layer, rng: np.random.Generator) -> None:
             # The exponentials of the Performer need short keys and queries.
             gain = 0.25 if "kqv" in path else 1
             weight.assign(rng.normal(0, gain / np.sqrt(np.prod(shape[:-1])), shape))
-        elif not path.endswith("table"):
+        elif weight.trainable or not path.endswith("table"):  # A fixed table is computed.
             weight.assign(rng.normal(0, 0.1, shape))
 
 
