@@ -52,7 +52,7 @@ wheel: .venv-dev/installed  ## Build a wheel with four packages; it must work in
 	.venv-dev/bin/python -m build --wheel --outdir dist
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/pip install --quiet dist/*.whl
-	.venv-wheel/bin/python tests/check_wheel.py dist/*.whl
+	.venv-wheel/bin/python -P tests/check_wheel.py dist/*.whl
 
 benchmark: .venv-reference/installed  ## Compare inference speed with timm's, in one run
 	.venv-reference/bin/python -m benchmarks.inference --overwrite

@@ -1,6 +1,6 @@
 """Run in an environment that has only the wheel: what is in it, and that it works.
 
-python tests/check_wheel.py dist/keras_mixers-*.whl
+python -P tests/check_wheel.py dist/keras_mixers-*.whl, since this folder has a keras_mixers, too
 """
 
 import subprocess
