@@ -10,6 +10,7 @@ import atexit
 import multiprocessing
 import os
 import shutil
+import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
@@ -25,6 +26,10 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 from hub_export.verification import verify
 from hub_export.verification.worker import main
 from tests.helpers.bfloat16 import crashes_in_bfloat16
+
+# PyPI's torch for Python 3.12 and newer is the CUDA build, which brings Triton. Both Triton and
+# TensorFlow hold an LLVM, and the process ends where they meet. No test needs Triton.
+sys.modules.setdefault("triton", None)  # type: ignore[arg-type]
 
 ROOT = Path(__file__).parent
 START_WORKER = verify._start_worker
