@@ -1,3 +1,4 @@
+import inspect
 import json
 from dataclasses import fields
 
@@ -73,5 +74,6 @@ def test_errors(arguments: dict, message: str) -> None:
 
 
 def test_every_field_is_described() -> None:
+    described = inspect.getdoc(Augmentation)  # Python 3.13 keeps no indentation in `__doc__`.
     for field in fields(Augmentation):
-        assert f"\n        {field.name}: " in Augmentation.__doc__
+        assert f"\n    {field.name}: " in described
