@@ -83,8 +83,8 @@ FAULTS = (
     Fault(
         "a run that goes on with an optimizer that forgot its moments",
         "training/run/setup.py",
-        "return [*self.model.network.variables, *self.model.optimizer.variables]",
-        "return [*self.model.network.variables]",
+        "return [*self.trainer.network.variables, *self.trainer.optimizer.variables]",
+        "return [*self.trainer.network.variables]",
         ("tests/training/run/test_resume.py",),
     ),
     Fault(
