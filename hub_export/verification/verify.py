@@ -178,7 +178,7 @@ def _run_in_new_process(export: Path, named: Path, pixels: np.ndarray) -> Output
 
 
 def _start_worker(export: Path, images: Path, outputs: Path) -> str:
-    """Run an export on the images of one file and write another; return why that failed, if so."""
+    """Run an export in a new process; return the reason if that fails, otherwise ""."""
     arguments = (str(path) for path in (export, images, outputs))
     # -P: files in the current folder must not shadow Python's modules.
     command = [sys.executable, "-P", "-m", "hub_export.verification.worker", *arguments]
