@@ -15,6 +15,7 @@ import numpy as np
 import keras_mixers
 from hub_export.saved_model.export import write_saved_model
 from keras_mixers.models.heads import features_of, without_softmax
+from tests.helpers.rounding import rounding_bound, roundings_in
 
 SHAPE = (32, 32, 3)
 OPTIONS = {"input_shape": SHAPE, "classes": 5}
@@ -56,14 +57,22 @@ def build(name: str) -> keras.Model:
 
 
 def expected(model: keras.Model) -> dict[str, np.ndarray]:
-    """Return images in [0, 1], what becomes of them, and the model's losses and variables."""
+    """Return images in [0, 1], what becomes of them, and the model's losses and variables.
+
+    `rounding` is how far another TensorFlow may be from it, with none of them wrong.
+    """
     squares = np.random.default_rng(1).random((4, 4, 4, 3), dtype="float32")
     images = squares.repeat(8, axis=1).repeat(8, axis=2)
     features = features_of(model)
-    return {
-        "images": images,
+    outputs = {
         "logits": np.asarray(without_softmax(model)(255 * images, training=False)),
         "features": np.asarray(features(255 * images, training=False)),
+    }
+    largest = max(outputs.values(), key=lambda numbers: np.abs(numbers).max())
+    return {
+        "images": images,
+        **outputs,
+        "rounding": np.array(rounding_bound(largest, roundings_in(model.weights))),
         "losses": np.array([float(loss) for loss in model.losses]),
         "features_losses": np.array([float(loss) for loss in features.losses]),
         "trainable": np.array(len(model.trainable_variables)),

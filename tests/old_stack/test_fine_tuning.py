@@ -56,6 +56,7 @@ def expected(family, part):
         "images": arrays["images"],
         "outputs": arrays["logits" if part == "classifier" else "features"],
         "statistics": int(arrays["statistics"]),
+        "rounding": float(arrays["rounding"]),
         "losses": arrays[f"{prefix}losses"],
         "trainable": int(arrays[f"{prefix}trainable"]),
     }
@@ -131,20 +132,21 @@ def test_outputs_are_those_of_the_new_stack(path, expected, say):
     difference = np.abs(outputs - expected["outputs"]).max()
     say(f"largest difference {difference:.1e}")
     assert outputs.shape == expected["outputs"].shape
-    assert difference <= 1e-5
+    assert difference <= expected["rounding"]
 
 
 def test_features_of_a_classifier_are_its_feature_vector(family):
     with np.load(FOLDER / f"{family}.npz") as content:
-        images, features = content["images"], content["features"]
+        images, features, rounding = (content[k] for k in ("images", "features", "rounding"))
     layer = hub.KerasLayer(hub.load(str(FOLDER / family)).features, trainable=True)
-    assert np.abs(layer(images) - features).max() <= 1e-5
+    assert np.abs(layer(images) - features).max() <= rounding
 
 
 def test_regularization_losses_are_those_of_the_new_stack(family, path, expected):
     losses = hub.KerasLayer(path, trainable=True).losses
     assert len(losses) == (len(expected["losses"]) if family == "ConvMixer" else 0)
-    np.testing.assert_allclose(losses, expected["losses"], rtol=1e-6)
+    # Sums of up to 4 * 4 * 3 * 8 squares.
+    np.testing.assert_allclose(losses, expected["losses"], rtol=2 * 2**-23 * 384**0.5)
     assert family != "ConvMixer" or sum(losses) > 0.01
 
 

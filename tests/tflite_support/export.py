@@ -2,8 +2,8 @@
 
 Usage, in the development environment: python -m tests.tflite_support.export FOLDER
 
-For each family FOLDER gets `NAME.tflite`, `NAME-int8.tflite`, and `NAME.npz` with pixels and what
-the Keras model makes of them.
+For each family FOLDER gets `NAME.tflite`, `NAME-int8.tflite`, and `NAME.npz` with pixels, what
+the Keras model makes of them, and how far rounding may take another runtime from it.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import numpy as np
 
 from hub_export.tflite.export import write_with_settings
 from hub_export.tflite.settings import Settings
+from tests.helpers.rounding import rounding_bound, roundings_in
 from tests.old_stack.export import MODELS, SHAPE, build
 
 LABELS = ("cat", "dog", "Häher", "a b", "fish")
@@ -29,7 +30,10 @@ def main(folder: Path) -> None:
         write_with_settings(model, floats, None, folder / f"{name}.tflite")
         write_with_settings(model, integers, images, folder / f"{name}-int8.tflite")
         probabilities = np.asarray(model(images, training=False))
-        np.savez(folder / f"{name}.npz", pixels=pixels, probabilities=probabilities)
+        rounding = rounding_bound(probabilities, roundings_in(model.weights))
+        np.savez(
+            folder / f"{name}.npz", pixels=pixels, probabilities=probabilities, rounding=rounding
+        )
 
 
 if __name__ == "__main__":
