@@ -34,7 +34,7 @@ sys.modules.setdefault("triton", None)  # type: ignore[arg-type]
 ROOT = Path(__file__).parent
 START_WORKER = verify._start_worker
 
-# Hypothesis tries the same examples in every run, however busy the machine, and keeps no files.
+# Hypothesis tries the same examples in every run, without a time limit, and keeps no files.
 settings.register_profile("same", derandomize=True, deadline=None, database=None, max_examples=25)
 settings.load_profile("same")
 

@@ -67,7 +67,7 @@ def test_relu_variants_are_the_authors() -> None:
     assert relu == ["convmixer_768_32", "convmixer_768_32_p14"]
 
 
-def test_names_in_the_issue_of_every_family_are_listed() -> None:
+def test_every_published_name_is_listed() -> None:
     assert len(km.list_models()) == 58
     assert km.list_models("t2t_vit_t_*") == ["t2t_vit_t_14", "t2t_vit_t_19", "t2t_vit_t_24"]
     assert km.list_models("mixer*") == [

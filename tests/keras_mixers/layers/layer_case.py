@@ -12,7 +12,7 @@ from tests.keras_mixers.layers.formulas import normal
 
 Shape = tuple[int | None, ...]
 
-# A layer is built for each example, which takes its time.
+# Few examples, since each of them builds a layer.
 PROPERTY = settings(max_examples=12)
 
 NO_SIZES = [0, -3, 2.0, 2.5, True, "4", None]

@@ -16,8 +16,8 @@ from tests.helpers.tiny_models import BUILDERS, SHAPE, build
 HALVES = ("mlp_mixer", "gmlp", "vit", "vit_average", "deit_distilled")
 every_family = pytest.mark.parametrize("name", BUILDERS)
 
-# In a Mixer, the second bias of a token MLP adds one number to all channels of a token. Every
-# LayerNorm after it takes that away with the mean, and nothing else reads the residual stream.
+# The second bias of a Mixer's token MLP adds the same number to all channels of a token. Each
+# LayerNorm after it subtracts the mean of the channels, and nothing else reads the residual stream.
 WITHOUT_INFLUENCE = {
     "mlp_mixer": {f"block_{i}/token_mlp/dense_1/bias" for i in range(2)},
 }
@@ -28,7 +28,7 @@ def _images(*shape: int) -> np.ndarray:
 
 
 def _perturbed(model: keras.Model) -> keras.Model:
-    """Move all weights from where they start: heads of zeros pass nothing on."""
+    """Move all weights away from their start, since a head of zeros passes nothing on."""
     rng = np.random.default_rng(1)
     for weight in model.trainable_weights:
         weight.assign(weight + 0.02 * rng.standard_normal(weight.shape))
@@ -37,7 +37,7 @@ def _perturbed(model: keras.Model) -> keras.Model:
 
 @pytest.fixture(scope="module")
 def models() -> dict[str, keras.Model]:
-    """One model of each kind, for the tests that leave it as it is."""
+    """One model of each kind, for tests that do not change it."""
     keras.utils.set_random_seed(0)
     return {name: _perturbed(build(name)) for name in BUILDERS}
 
@@ -100,7 +100,7 @@ def test_input_tensor(name: str, models: dict[str, keras.Model]) -> None:
 @every_family
 def test_every_parameter_learns(name: str) -> None:
     """Every weight has a gradient, or the network is invariant to it."""
-    keras.config.set_dtype_policy("float64")  # Rounds far below any gradient.
+    keras.config.set_dtype_policy("float64")  # Its rounding is far below any gradient.
     model = _perturbed(build(name, classifier_activation=None))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     with tf.GradientTape() as tape:
@@ -110,7 +110,7 @@ def test_every_parameter_learns(name: str) -> None:
         weight.path: np.abs(gradient).max()
         for weight, gradient in zip(model.trainable_weights, gradients, strict=True)
     }
-    # Forth and back, each weight is multiplied.
+    # Products are added up on the way forwards and on the way back.
     bound = rounding_bound(max(sizes.values()), 2 * roundings_in(model.weights), LAYER_NORM)
     still = {path for path, size in sizes.items() if size <= bound}
     assert still == WITHOUT_INFLUENCE.get(name, set())
@@ -128,7 +128,7 @@ def test_mixed_precision_takes_a_finite_step(name: str, policy: str) -> None:
     model.compile(keras.optimizers.AdamW(1e-3), "sparse_categorical_crossentropy", run_eagerly=True)
     loss = model.train_on_batch(_images(4, *SHAPE), np.array([0, 1, 2, 3]))
     assert np.isfinite(loss)
-    # float16's loss scale would skip a step with infinite gradients, and count it not.
+    # float16's loss scaling skips a step with infinite gradients, without counting it.
     assert model.optimizer.iterations == 1
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
 

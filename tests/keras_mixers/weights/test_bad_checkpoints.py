@@ -17,7 +17,7 @@ from tests.keras_mixers.weights.golden import DATA, GOLDEN
 from tests.keras_mixers.weights.golden import build as build_new
 
 MIXER = "mixer_timm.safetensors"
-build = cache(build_new)  # A model that nothing is loaded into is as good as new.
+build = cache(build_new)  # Failed loads do not change a model, so tests can share it.
 
 
 def _error(model, path: Path) -> str:

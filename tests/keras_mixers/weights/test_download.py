@@ -27,7 +27,8 @@ from tests.keras_mixers.weights.downloads import (
 from tests.keras_mixers.weights.file_server import FileServer
 from tests.keras_mixers.weights.golden import DATA
 
-# A process of its own, which would take seconds to import Keras. A busy machine may let it wait.
+# A process of its own, without Keras, whose import takes seconds. Its timeout is long: on a busy
+# machine the server may wait for another process.
 CHILD = """
 import sys
 import keras_mixers_cli

@@ -173,7 +173,7 @@ def test_a_server_that_falls_silent(
     given_up = threading.Event()
     server.answers = [lambda handler, content: given_up.wait(60)] * 3
     assert "could not be downloaded: no answer came in time." in error_of()
-    # Long enough for this machine to send half of the file, however busy it is.
+    # Long enough for the server to send half of the file, even on a busy machine.
     monkeypatch.setattr("pooch.downloaders.DEFAULT_TIMEOUT", 2)
     monkeypatch.setattr("keras_mixers.weights.download._RETRIES", 0)
     server.answers = [server_that.pausing(lambda: given_up.wait(60))]
