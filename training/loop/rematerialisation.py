@@ -12,12 +12,17 @@ import keras
 import tensorflow as tf
 
 from keras_mixers.layers.conv_mixer_block import ConvMixerBlock
+from keras_mixers.layers.gmlp_block import GMLPBlock
 from keras_mixers.layers.mixer_block import MixerBlock
+from keras_mixers.layers.res_mlp_block import ResMLPBlock
 from keras_mixers.layers.token_performer import TokenPerformer
 from keras_mixers.layers.token_transformer import TokenTransformer
 from keras_mixers.layers.transformer_block import TransformerBlock
 
-BLOCKS = (ConvMixerBlock, MixerBlock, TransformerBlock, TokenPerformer, TokenTransformer)
+BLOCKS = (
+    *(ConvMixerBlock, MixerBlock, ResMLPBlock, GMLPBlock),
+    *(TransformerBlock, TokenPerformer, TokenTransformer),
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_mixers")

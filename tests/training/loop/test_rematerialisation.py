@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_mixers import ConvMixer, MLPMixer, T2TViT
+from keras_mixers import ConvMixer, MLPMixer, ResMLP, T2TViT, gMLP
 from tests.helpers.rounding import assert_all_close, assert_close
 from training.loop.memory_estimate import peak_bytes
 from training.loop.mixed_precision import precision_scope
@@ -22,6 +22,10 @@ def build(family, depth=2, mixer="performer"):
         model = ConvMixer(8, depth, 4, 3, input_shape=(16, 16, 3), **top)
     elif family == "MLPMixer":
         model = MLPMixer(8, depth, 4, input_shape=(16, 16, 3), **RATES, **top)
+    elif family == "ResMLP":
+        model = ResMLP(8, depth, 4, input_shape=(16, 16, 3), initial_scale=0.5, **RATES, **top)
+    elif family == "gMLP":
+        model = gMLP(8, depth, 4, input_shape=(16, 16, 3), **RATES, **top)
     else:
         shape = {"token_mixer": mixer, "input_shape": (32, 32, 3)}
         model = T2TViT(8, depth, 2, **shape, **RATES, **top)
@@ -45,7 +49,14 @@ def backward(network, variables):
 
 
 @pytest.mark.parametrize(
-    ("family", "depth", "least"), [("ConvMixer", 3, 0.7), ("MLPMixer", 2, 0.7), ("T2TViT", 1, 0.9)]
+    ("family", "depth", "least"),
+    [
+        ("ConvMixer", 3, 0.7),
+        ("MLPMixer", 2, 0.7),
+        ("T2TViT", 1, 0.9),
+        ("ResMLP", 2, 0.9),
+        ("gMLP", 2, 0.9),
+    ],
 )
 def test_gradients_masks_and_statistics_are_the_same_in_less_memory(family, depth, least):
     found = []
