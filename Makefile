@@ -1,5 +1,6 @@
-# A machine needs only make and Python 3.11, 3.12 or 3.13; each target builds its own environment. To use another
-# Python than python3, run `make PYTHON=python3.13 test` in a fresh clone or after `make clean`.
+# A machine needs only make and Python 3.11, 3.12 or 3.13; each target installs what it needs, most of them in one
+# environment, `.venv`. To use another Python than python3, run `make PYTHON=python3.13 test` in a fresh clone or
+# after `make clean`.
 PYTHON ?= python3
 # The newest Python that tensorflow-addons and tflite-support support.
 OLD_PYTHON ?= $(or $(shell command -v python3.11),$(PYTHON))
@@ -7,49 +8,49 @@ PYTEST = bin/python -m pytest
 
 .PHONY: quickstart test lint test-backends test-distributed test-slow test-portable test-old-stack test-metadata test-faults parity wheel benchmark clean
 
-quickstart: .venv/installed  ## Train, save, export and draw a small model, on real scans of digits
+quickstart: .venv/with-quickstart  ## Train, save, export and draw a small model, on real scans of digits
 	.venv/bin/keras-mixers quickstart --overwrite
 
 test: lint  ## Everyday checks: lint, types, tests and README's examples
-	.venv-dev/$(PYTEST) -n 2 --dist loadfile
+	.venv/$(PYTEST) -n 2 --dist loadfile
 
-lint: .venv-dev/installed
-	.venv-dev/bin/ruff check .
-	.venv-dev/bin/ruff format --check .
-	.venv-dev/bin/mypy
-	.venv-dev/bin/lint-imports
+lint: .venv/with-dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
 
-test-backends: .venv-backends/installed  ## The same numbers on TensorFlow, JAX and torch
-	.venv-backends/$(PYTEST) -m backends
+test-backends: .venv/with-backends  ## The same numbers on TensorFlow, JAX and torch
+	.venv/$(PYTEST) -m backends
 
-test-distributed: .venv-dev/installed  ## Several replicas and workers equal one device; killed runs resume
-	.venv-dev/$(PYTEST) -m distributed -rP
+test-distributed: .venv/with-dev  ## Several replicas and workers equal one device; killed runs resume
+	.venv/$(PYTEST) -m distributed -n 2 --dist loadgroup -rP
 
-test-slow: .venv-dev/installed  ## Published recipes, the accuracy of the quick ones and of their TFLite files
-	.venv-dev/$(PYTEST) -m slow -n 2 --dist loadfile
+test-slow: .venv/with-dev  ## Published recipes, the accuracy of the quick ones and of their TFLite files; damaged weights
+	.venv/$(PYTEST) -m slow -n 2 --dist loadfile
 
-test-portable: .venv-portable/installed  ## TFLite, ONNX and OpenVINO convert the layers
-	.venv-portable/$(PYTEST) -m portable
+test-portable: .venv/with-portable  ## TFLite, ONNX and OpenVINO convert the layers
+	.venv/$(PYTEST) -m portable -n 2
 
-test-old-stack: .venv-dev/installed .venv-old-stack/installed  ## TensorFlow 2.15 and tensorflow-addons fine-tune the exports
+test-old-stack: .venv/with-dev .venv-old-stack/installed  ## TensorFlow 2.15 and tensorflow-addons fine-tune the exports
 	rm -rf build/old-stack
-	.venv-dev/bin/python -m tests.old_stack.export build/old-stack
+	.venv/bin/python -m tests.old_stack.export build/old-stack
 	OLD_STACK_EXPORTS=build/old-stack .venv-old-stack/$(PYTEST) -c tests/old_stack/pytest.ini tests/old_stack/test_fine_tuning.py
 
-test-metadata: .venv-dev/installed .venv-tflite-support/installed  ## Google's tflite-support reads the TFLite files
+test-metadata: .venv/with-dev .venv-tflite-support/installed  ## Google's tflite-support reads the TFLite files
 	rm -rf build/tflite-support
-	.venv-dev/bin/python -m tests.tflite_support.export build/tflite-support
+	.venv/bin/python -m tests.tflite_support.export build/tflite-support
 	TFLITE_FILES=build/tflite-support .venv-tflite-support/$(PYTEST) -c tests/tflite_support/pytest.ini tests/tflite_support/test_metadata.py
 
-test-faults: .venv-dev/installed  ## Break the code in eleven places: the everyday tests must notice each
-	.venv-dev/bin/python -m tests.faults
+test-faults: .venv/with-dev  ## Break the code in eleven places: the everyday tests must notice each
+	.venv/bin/python -m tests.faults
 
 parity: .venv-reference/installed  ## Compare every variant that timm has, at full size
 	.venv-reference/$(PYTEST) -m parity
 
-wheel: .venv-dev/installed  ## Build a wheel with four packages; it must work in an empty environment
+wheel: .venv/with-dev  ## Build a wheel with four packages; it must work in an empty environment
 	rm -rf build dist .venv-wheel
-	.venv-dev/bin/python -m build --wheel --outdir dist
+	.venv/bin/python -m build --wheel --outdir dist
 	$(PYTHON) -m venv .venv-wheel
 	.venv-wheel/bin/pip install --quiet dist/*.whl
 	.venv-wheel/bin/python -P tests/check_wheel.py dist/*.whl
@@ -57,16 +58,21 @@ wheel: .venv-dev/installed  ## Build a wheel with four packages; it must work in
 benchmark: .venv-reference/installed  ## Compare inference speed with timm's, in one run
 	.venv-reference/bin/python -m benchmarks.inference --overwrite
 
-.venv/installed: EXTRA = quickstart
-.venv-dev/installed: EXTRA = dev
-.venv-backends/installed: EXTRA = backends
-.venv-portable/installed: EXTRA = portable
-.venv-reference/installed: EXTRA = reference
+.venv/created:
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	touch $@
 
-.venv/installed .venv-dev/installed .venv-backends/installed .venv-portable/installed .venv-reference/installed: pyproject.toml
-	rm -rf $(@D)
-	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/pip install --quiet --editable '.[$(EXTRA)]'
+# An extra of pyproject.toml beside those that are there already.
+.venv/with-%: pyproject.toml | .venv/created
+	.venv/bin/pip install --quiet --editable '.[$*]'
+	touch $@
+
+# timm asks for a torchvision that need not fit the torch that pip finds.
+.venv-reference/installed: pyproject.toml
+	rm -rf .venv-reference
+	$(PYTHON) -m venv .venv-reference
+	.venv-reference/bin/pip install --quiet --editable '.[reference]'
 	touch $@
 
 .venv-old-stack/installed: tests/old_stack/requirements.txt

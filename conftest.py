@@ -6,33 +6,37 @@ of this session that goes when it ends: tensorflow-datasets, for one, does not r
 keep what a test wrote in `tmp_path`: `pytest --basetemp FOLDER`.
 """
 
-import atexit
+import gc
 import multiprocessing
 import os
 import shutil
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.util import Finalize
 from pathlib import Path
 
-import keras
 import pytest
 from hypothesis import settings
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
-from hub_export.verification import verify
-from hub_export.verification.worker import main
 from tests.helpers.bfloat16 import crashes_in_bfloat16
+
+# TensorFlow, which the process that starts pytest-xdist's workers does without, reads these while
+# it is imported. keras_mixers turns on oneDNN, but a test may import Keras first; and two tests at
+# once on two cores would share four threads.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 # PyPI's torch for Python 3.12 and newer is the CUDA build, which brings Triton. Both Triton and
 # TensorFlow hold an LLVM, and the process ends where they meet. No test needs Triton.
 sys.modules.setdefault("triton", None)  # type: ignore[arg-type]
 
 ROOT = Path(__file__).parent
-START_WORKER = verify._start_worker
 
 # Hypothesis tries the same examples in every run, without a time limit, and keeps no files.
 settings.register_profile("same", derandomize=True, deadline=None, database=None, max_examples=25)
@@ -44,7 +48,20 @@ def pytest_configure(config: pytest.Config) -> None:
         return  # A worker of pytest-xdist uses the folder of the process that started it.
     folder = tempfile.mkdtemp(prefix="keras-mixers-tests-")
     os.environ["TMPDIR"] = tempfile.tempdir = folder
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    # After multiprocessing (-100) has removed its own folder in it.
+    Finalize(None, shutil.rmtree, (folder,), {"ignore_errors": True}, exitpriority=-200)
+
+
+def pytest_collection_finish() -> None:
+    gc.set_threshold(20_000, 20, 20)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _frozen_garbage() -> None:
+    # Keras and the TFLite converter collect garbage at every export. What was imported, and what
+    # other files' tests keep, is none, and is millions of objects.
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -71,6 +88,8 @@ pytest_collect_file = Sybil(
 
 @pytest.fixture(autouse=True)
 def _fresh_keras() -> Iterator[None]:
+    import keras
+
     keras.utils.set_random_seed(0)
     yield
     keras.config.set_image_data_format("channels_last")
@@ -78,8 +97,14 @@ def _fresh_keras() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_process_runs_exports() -> Iterator[None]:
-    """Let `verify` run all exports in the same other process: TensorFlow takes long to import."""
+def _start_worker() -> Iterator[Callable]:
+    """Let `verify` run all exports in the same other process: TensorFlow takes long to import.
+
+    Yields the function of `verify` that starts a process for each.
+    """
+    from hub_export.verification import verify
+    from hub_export.verification.worker import main
+
     with (
         ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor,
         pytest.MonkeyPatch.context() as patch,
@@ -92,11 +117,12 @@ def _one_process_runs_exports() -> Iterator[None]:
                 return traceback.format_exception_only(error)[-1].strip().splitlines()[-1]
             return ""
 
+        original = verify._start_worker
         patch.setattr(verify, "_start_worker", run)
-        yield
+        yield original
 
 
 @pytest.fixture
-def new_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def new_process(_start_worker: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let `verify` start a process for each export, as it does for users."""
-    monkeypatch.setattr(verify, "_start_worker", START_WORKER)
+    monkeypatch.setattr("hub_export.verification.verify._start_worker", _start_worker)

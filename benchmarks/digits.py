@@ -5,10 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 
-from training.recipes import find_recipe
+from training.recipes import DIGITS_RECIPES, find_recipe
 from training.train import train
 
-RECIPES = ("convmixer_digits", "mixer_digits", "t2t_vit_digits")
 SEEDS = (0, 1, 2)
 
 
@@ -18,7 +17,7 @@ def main() -> None:
         "| command | seeds | top-1 of 364 held-out scans | mean | parameters | seconds a run |",
         "|---|---|---|---:|---:|---:|",
     ]
-    for name in RECIPES:
+    for name in DIGITS_RECIPES:
         results = []
         for seed in SEEDS:
             with tempfile.TemporaryDirectory() as folder:

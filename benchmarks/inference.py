@@ -1,7 +1,6 @@
 """Compares the speed of inference with timm's: `python -m benchmarks.inference --help`."""
 
 import importlib.util
-import os
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -16,13 +15,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import inference_sides as sides
-from benchmarks.processes import new_process, time_in_turns
 from benchmarks.results_file import (
     check_results_file,
-    describe_machine,
     stop,
     write_results_file,
 )
+from hub_export.benchmark.machine import available_threads, describe_machine
+from hub_export.benchmark.turns import new_process, time_in_turns
 from tests.helpers.timm_variants import TOLERANCE, VARIANTS, relative_difference
 
 DEFAULT_MODELS = ["convmixer_1024_20_p14", "convmixer_768_32", "mixer_b16"]
@@ -132,6 +131,16 @@ def table(results: Sequence[Result]) -> Table:
     return view
 
 
+def check_request(models: Sequence[str], out: Path, overwrite: bool) -> None:
+    """Stop with status 2 unless timm has all models, and the file of results may be written."""
+    unknown = [name for name in models if name not in VARIANTS]
+    if unknown:
+        stop(f"timm has no {unknown[0]!r}; choose from {', '.join(VARIANTS)}.", 2)
+    if importlib.util.find_spec("timm") is None:
+        stop("timm is not installed; run `make benchmark`, or pip install '.[reference]'.", 2)
+    check_results_file(out, overwrite)
+
+
 def main(
     models: Annotated[list[str], typer.Option(help="Variant; may be repeated.")] = DEFAULT_MODELS,
     rounds: Annotated[int, typer.Option(min=1, help="Number of rounds.")] = 9,
@@ -147,13 +156,8 @@ def main(
     Exits with 1 if a ratio of medians, ours divided by timm's faster memory format, is below the
     bound.
     """
-    unknown = [name for name in models if name not in VARIANTS]
-    if unknown:
-        stop(f"timm has no {unknown[0]!r}; choose from {', '.join(VARIANTS)}.", 2)
-    if importlib.util.find_spec("timm") is None:
-        stop("timm is not installed; run `make benchmark`, or pip install '.[reference]'.", 2)
-    check_results_file(out, overwrite)
-    threads = len(os.sched_getaffinity(0))
+    check_request(models, out, overwrite)
+    threads = available_threads()
     results, machine = [], describe_machine(threads, PACKAGES)
     try:
         for name in models:

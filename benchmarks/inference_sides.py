@@ -19,6 +19,11 @@ COMPILED = "NHWC compiled"
 _modes: dict[str, Callable[[], np.ndarray]] = {}
 
 
+def can_compile() -> bool:
+    """Return whether there is the C++ compiler that `torch.compile` needs."""
+    return shutil.which(os.environ.get("CXX", "g++")) is not None
+
+
 def start_timm(name: str, batch: int, threads: int, weights: Path) -> dict[str, np.ndarray]:
     """Build timm's variant with random weights, and write these to the file `weights`."""
     import torch
@@ -41,7 +46,7 @@ def start_timm(name: str, batch: int, threads: int, weights: Path) -> dict[str, 
     nhwc = timm_reference.random_model(VARIANTS[name]).to(memory_format=torch.channels_last)
     images_nhwc = images.to(memory_format=torch.channels_last)
     _modes["NHWC"] = as_mode(nhwc, images_nhwc)
-    if shutil.which(os.environ.get("CXX", "g++")):
+    if can_compile():
         _modes[COMPILED] = as_mode(torch.compile(nhwc), images_nhwc)
     return {key: run() for key, run in _modes.items()}
 

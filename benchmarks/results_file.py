@@ -1,12 +1,9 @@
 """What the benchmark commands share: one-line errors, and results with their machine as JSON."""
 
-import importlib.metadata
 import json
-import os
-import platform
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -25,23 +22,6 @@ def check_results_file(out: Path, overwrite: bool) -> None:
         stop(f"there is no folder {out.parent}; make it, or choose another --out.", 2)
     if out.exists() and not overwrite:
         stop(f"{out} is there already; choose another --out, or add --overwrite.", 2)
-
-
-def describe_machine(threads: int, packages: Sequence[str]) -> dict[str, object]:
-    """Return the processor, how busy it is, and the versions of `packages`."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    flags = next((line.split() for line in lines if line.startswith("flags")), [])
-    return {
-        "cpu": names[0] if names else platform.machine(),
-        "integer_instructions": [flag for flag in flags if "vnni" in flag or "amx" in flag],
-        "cores": os.cpu_count(),
-        "threads": threads,
-        "load_average_before": round(os.getloadavg()[0], 2),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "versions": {package: importlib.metadata.version(package) for package in packages},
-    }
 
 
 def write_results_file(out: Path, module: str, results: Mapping[str, object]) -> None:

@@ -1,10 +1,13 @@
 """Exports of models to SavedModels, TFLite, ONNX and OpenVINO, each compared with its model."""
 
 import importlib
+import os
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hub_export.archive import write_archive
+    from hub_export.benchmark.measure import compare_runtimes
     from hub_export.onnx import export_onnx
     from hub_export.openvino import export_openvino
     from hub_export.publish.hub import export_hub
@@ -13,8 +16,14 @@ if TYPE_CHECKING:
     from hub_export.tflite.export import export_tflite
     from hub_export.verification.verify import verify
 
+# TensorFlow reads it while it is imported. keras_mixers/onednn.py does the same, and warns if it is
+# too late; it is not imported here, because it brings TensorFlow along.
+if "tensorflow" not in sys.modules:
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
 __all__ = [
     "HubLayer",
+    "compare_runtimes",
     "export_hub",
     "export_onnx",
     "export_openvino",
@@ -27,6 +36,7 @@ __all__ = [
 # Names are imported when they are first used, because each export needs packages of its own.
 _MODULES = {
     "HubLayer": "saved_model.hub_layer",
+    "compare_runtimes": "benchmark.measure",
     "export_hub": "publish.hub",
     "export_onnx": "onnx",
     "export_openvino": "openvino",

@@ -1,17 +1,21 @@
-"""Writes the .tar.gz archives that TensorFlow Hub loads from the web, with their checksums."""
+"""Writes and unpacks the .tar.gz archives that TensorFlow Hub loads, with their checksums."""
 
 import gzip
 import hashlib
 import re
 import tarfile
+import zlib
 from pathlib import Path
 
 from keras_mixers.atomic_files import check_writable, write_atomically
 
 SUFFIX = ".tar.gz"
 SAVED_MODEL_FILE = "saved_model.pb"
+METADATA_FILE = "metadata.json"  # Among the assets of a SavedModel.
 # Kaggle's files lie in the SavedModel's folder, but aren't part of the SavedModel.
 EXCLUDED_FILES = frozenset({"model-metadata.json", "model-instance-metadata.json"})
+# What gzip and tarfile raise for a damaged archive; ValueError is for a number or a name in it.
+ARCHIVE_ERRORS = (tarfile.TarError, zlib.error, EOFError, OSError, ValueError)
 
 
 def write_archive(folder: str | Path, path: str | Path, overwrite: bool = False) -> str:
@@ -82,6 +86,33 @@ def sha256_of(path: Path) -> str:
     """Return a file's sha256, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def unpack_archive(archive: Path, folder: Path) -> None:
+    """Unpack an archive, after comparing it with the checksum beside it, if there is one.
+
+    Args:
+        archive: The archive.
+        folder: Where to unpack it; a member that would lie elsewhere is refused.
+
+    Raises:
+        ValueError: If the archive or the checksum is damaged.
+    """
+    checksum = archive.with_name(f"{archive.name}.sha256")
+    if checksum.is_file():
+        digest = checksum.read_bytes().split(maxsplit=1)[:1]
+        if digest != [sha256_of(archive).encode()]:
+            raise ValueError(f"{archive} is damaged: its sha256 is not the one in {checksum.name}.")
+    try:
+        with gzip.open(archive) as zipped, tarfile.open(fileobj=zipped, mode="r:") as tar:
+            tar.extractall(folder, filter="data")
+            # gzip compares its own checksum at its end, which tarfile doesn't read.
+            while zipped.read(1 << 20):
+                pass
+    except ARCHIVE_ERRORS as error:
+        raise ValueError(
+            f"{archive} can't be unpacked ({error}); expected a whole {SUFFIX}; copy it again."
+        ) from None
 
 
 def _list_members(folder: Path) -> list[Path]:

@@ -1,6 +1,5 @@
 """Loads the model that a user wants to export, with what is known about it."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from keras_mixers.catalogue import list_models, model_info
 from keras_mixers.catalogue.sources import find_source, sources_of
 from keras_mixers.conversion import build_from_checkpoint
 from keras_mixers.inference import load_network
+from keras_mixers.json_files import read_json
 from keras_mixers.labels import imagenet_names
 from keras_mixers.run_files import (
     LABELS_FILE,
@@ -20,6 +20,7 @@ from keras_mixers.run_files import (
     find_labels,
     read_preprocessing,
 )
+from keras_mixers.value_checks import check_number, check_object, check_text
 
 _IMAGENET = "ImageNet-1k"
 
@@ -133,10 +134,15 @@ def _read_result(path: Path) -> tuple[float | None, str | None, str | None]:
     """Return a run's accuracy, the command that measured it, and its data set, if known."""
     if not path.is_file():
         return None, None, None
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        accuracy, command = content.get("accuracy"), content.get("command")
-        known = isinstance(accuracy, float | int) and bool(command)
-        return (accuracy, command, content.get("dataset")) if known else (None, None, None)
-    except (ValueError, AttributeError):
-        raise ValueError(f"{path} is not the result of a run; expected a JSON object.") from None
+    return read_json(path, "the result of a run", _accuracy_and_source)
+
+
+def _accuracy_and_source(content: object) -> tuple[float | None, str | None, str | None]:
+    table = check_object(content)
+    accuracy, command, dataset = (table.get(name) for name in ("accuracy", "command", "dataset"))
+    for name, value in (("command", command), ("dataset", dataset)):
+        if value is not None:
+            check_text(name, value)
+    if accuracy is None or not command:
+        return None, None, None
+    return check_number("accuracy", accuracy, 0, 1), command, dataset

@@ -11,6 +11,7 @@ import tensorflow as tf
 import keras_mixers
 from keras_mixers import Preprocessing, list_models, model_info
 from keras_mixers.catalogue.preprocessing import Interpolation
+from keras_mixers.layers import DistilledHead
 from keras_mixers.models.heads import features_of, is_classifier
 from keras_mixers.models.published import (
     family_blocks,
@@ -140,7 +141,7 @@ def collect_facts(
         accuracy=accuracy,
         accuracy_source=None if accuracy is None else accuracy_source,
         dataset=dataset,
-        paper=variant.paper if variant else _paper_of_family(family),
+        paper=variant.paper if variant else _find_paper(model, family),
         versions={
             "keras_mixers": keras_mixers.__version__,
             "keras": keras.__version__,
@@ -153,6 +154,10 @@ def _count_parameters(weights: Iterable[keras.Variable]) -> int:
     return sum(int(np.prod(weight.shape)) for weight in weights)
 
 
-def _paper_of_family(family: str | None) -> str | None:
-    papers = {model_info(name).paper for name in list_models() if model_info(name).family == family}
-    return papers.pop() if len(papers) == 1 else None
+def _find_paper(model: keras.Model, family: str | None) -> str | None:
+    """Return the paper that introduced a family, or its distillation if a model has that."""
+    variants = [info for info in map(model_info, list_models()) if info.family == family]
+    if any(isinstance(layer, DistilledHead) for layer in model.layers):
+        variants = [info for info in variants if info.arguments["distilled"]]
+    # The addresses at arxiv.org are in the order of time.
+    return min((info.paper for info in variants), default=None)

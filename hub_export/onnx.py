@@ -3,6 +3,7 @@
 import warnings
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,6 +13,8 @@ from hub_export.verification.verify import Verification, export_verified
 from keras_mixers.models.precision import in_float32
 
 OUTPUT = "output_0"
+# tf2onnx slices a whole axis, such as the batch, from 0 to this number or to a larger one.
+_BEYOND_ANY_AXIS = 10**9
 
 
 def export_onnx(
@@ -64,11 +67,15 @@ def write_onnx(model: keras.Model, path: Path) -> None:
         # tf2onnx causes this warning under NumPy 2.
         warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
         in_float32(model).export(str(path), format="onnx", input_signature=[images], verbose=False)
-    _check_and_name_output(model, path)
+    _edit_in_place(model, path)
 
 
-def _check_and_name_output(model: keras.Model, path: Path) -> None:
-    """Raise ValueError if tf2onnx left operators that ONNX lacks; rename the output in place."""
+def _edit_in_place(model: keras.Model, path: Path) -> None:
+    """Give tf2onnx's file the output's name and a batch without bounds.
+
+    Raises:
+        ValueError: If tf2onnx left operators that ONNX lacks.
+    """
     import onnx
 
     content = onnx.load(path)
@@ -78,6 +85,7 @@ def _check_and_name_output(model: keras.Model, path: Path) -> None:
         raise ValueError(
             f"ONNX has no operator for a part of the model {model.name!r}: {', '.join(foreign)}."
         )
+    _slice_cut_axes_alone(content.graph)
     (output,) = content.graph.output
     for node in content.graph.node:
         for names in (node.input, node.output):
@@ -85,3 +93,31 @@ def _check_and_name_output(model: keras.Model, path: Path) -> None:
                 names[i] = OUTPUT if name == output.name else name
     output.name = OUTPUT
     onnx.save(content, path)
+
+
+def _slice_cut_axes_alone(graph: Any) -> None:
+    """Leave out of each slice the axes that it keeps whole.
+
+    OpenVINO takes the end of such a slice for a bound of the batch. From that bound its CPU plugin
+    computes impossible sizes, and refuses some networks ("Can not clone DnnlBlockedMemoryDesc").
+    """
+    from onnx import numpy_helper
+
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type != "Slice" or not constants.keys() >= set(node.input[1:]):
+            continue
+        numbers = [constants[name] for name in node.input[1:]]
+        starts, ends, _, *steps = numbers
+        cut = (starts != 0) | (ends < _BEYOND_ANY_AXIS) | ((steps or [1])[0] != 1)
+        if not cut.any():
+            node.op_type = "Identity"
+            del node.input[1:]
+            continue
+        for i, array in enumerate(numbers, start=1):
+            node.input[i] = f"{node.name}/{i}"
+            graph.initializer.append(numpy_helper.from_array(array[cut], node.input[i]))
+    used = {name for node in graph.node for name in node.input}
+    for tensor in list(graph.initializer):
+        if tensor.name not in used:
+            graph.initializer.remove(tensor)

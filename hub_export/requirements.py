@@ -8,6 +8,7 @@ import keras
 from keras_mixers.inference import takes_pixels
 from keras_mixers.labels import check_count
 from keras_mixers.models.heads import is_classifier
+from keras_mixers.printable import has_controls
 
 
 def require_packages(extra: str, *packages: str) -> None:
@@ -57,5 +58,8 @@ def require_label_per_class(model: keras.Model, labels: Sequence[str]) -> None:
     require_classifier(model, "labels")
     check_count("The labels", labels, model.outputs[0].shape[-1])
     for label in labels:
-        if not label.strip() or len(label.splitlines()) > 1:
-            raise ValueError(f"A label must be one line of text; received {label!r}.")
+        if not label.strip() or has_controls(label):
+            raise ValueError(
+                f"A label must be one line of text; received {label!r}; leave control "
+                "characters out."
+            )

@@ -5,6 +5,9 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from keras_mixers._version import __version__ as __version__
+from keras_mixers.onednn import enable_onednn
+
+enable_onednn()  # Before Keras imports TensorFlow.
 
 # Importing the API registers the layers, so that keras.models.load_model finds them. Only the
 # command imports names when they are used, because `keras-mixers list` must not wait for Keras.

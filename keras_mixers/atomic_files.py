@@ -1,10 +1,16 @@
 """Files and folders that appear whole or not at all."""
 
+import glob
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+# It is held as long as the process that writes beside it lives.
+_LOCK = ".lock"
 
 
 def check_writable(target: Path, overwrite: bool, marker: str | None = None) -> None:
@@ -46,7 +52,7 @@ def swap_into_place(source: Path, target: Path) -> None:
     if not target.is_dir() or target.is_symlink():
         source.replace(target)
         return
-    old = source.with_name(f"{source.name}.old")
+    old = _moved_aside(source)
     target.rename(old)
     try:
         source.rename(target)
@@ -56,11 +62,16 @@ def swap_into_place(source: Path, target: Path) -> None:
     shutil.rmtree(old)
 
 
+def _moved_aside(place: Path) -> Path:
+    return place.with_name(f"{place.name}.old")
+
+
 @contextmanager
 def write_atomically(target: Path, overwrite: bool, marker: str | None = None) -> Iterator[Path]:
     """Yield a path beside `target` to write to, and rename it to `target` at the end.
 
-    After an error in the block nothing is left behind, and `target` is as it was.
+    After an error in the block nothing is left behind, and `target` is as it was. What a process
+    left that was killed here before is removed.
 
     Args:
         target: The file or folder to write; see `check_writable`.
@@ -79,6 +90,7 @@ def write_atomically(target: Path, overwrite: bool, marker: str | None = None) -
     ...     (Path(folder) / "a.txt").read_text()
     'whole'
     """
+    _remove_abandoned(target)
     check_writable(target, overwrite, marker)
     try:
         staging = tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-")
@@ -87,7 +99,17 @@ def write_atomically(target: Path, overwrite: bool, marker: str | None = None) -
             f"Nothing can be written into the folder {str(target.parent)!r}: {error.strerror}; "
             "choose another one."
         ) from None
-    with staging as folder:
+    with staging as folder, FileLock(Path(folder) / _LOCK):
         place = Path(folder) / target.name
         yield place
         swap_into_place(place, target)
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Remove what killed processes left beside `target`, and put back what they moved aside."""
+    for lock in target.parent.glob(f".{glob.escape(target.name)}-*/{_LOCK}"):
+        with suppress(Timeout, OSError), FileLock(lock, timeout=0):
+            old = _moved_aside(lock.parent / target.name)
+            if old.exists() and not target.exists():
+                old.rename(target)
+            shutil.rmtree(lock.parent)

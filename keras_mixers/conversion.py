@@ -6,6 +6,7 @@ import keras
 
 from keras_mixers.atomic_files import write_atomically
 from keras_mixers.catalogue import model_info
+from keras_mixers.models import common
 from keras_mixers.models.registry import FAMILIES, create_model
 from keras_mixers.weights.errors import CheckpointError
 from keras_mixers.weights.identify import Identity, identify
@@ -20,7 +21,7 @@ def convert(
     """Write released weights as a Keras model or a Keras weights file.
 
     Args:
-        source: Path of a checkpoint, which gets the preprocessing of its family; or
+        source: Path of a checkpoint, which gets the preprocessing of its variant; or
             "variant:weights", such as "mixer_b16:imagenet", which has its own preprocessing.
         out: The file to write, `.keras` or `.weights.h5`. It appears whole or not at all.
         variant: Name of the checkpoint's variant; by default it is found from the content.
@@ -77,12 +78,18 @@ def build_from_checkpoint(source: str, variant: str | None = None) -> tuple[kera
     arguments = dict(info.arguments)
     if identity.activation is not None:
         arguments["activation"] = identity.activation
+    images = common.image_input(None, info.input_shape)
     model = FAMILIES[info.family](
-        **arguments, classes=identity.classes, weights=source, name=info.name
+        **arguments,
+        include_preprocessing=False,
+        input_tensor=common.preprocess(images, info.preprocessing, None),
+        classes=identity.classes,
+        weights=source,
+        name=info.name,
     )
     activation = arguments.get("activation", "gelu")
     return model, (
-        f"{identity.classes} classes, activation {activation}, preprocessing of the family: "
+        f"{identity.classes} classes, activation {activation}, preprocessing of the variant: "
         f"mean {info.preprocessing.mean}, std {info.preprocessing.std}"
     )
 

@@ -140,12 +140,21 @@ def probabilities(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
 
     Args:
         model: A model from `load_classifier`.
-        pixels: (B, H, W, C) in [0, 255].
+        pixels: (B, H, W, C) in [0, 255], of one image or more.
+
+    Raises:
+        ValueError: If there is no image, or a lone one without B.
 
     >>> model = keras_mixers.ConvMixer(8, 1, classes=2, classifier_activation=None)
     >>> bool(probabilities(model, np.zeros((1, 224, 224, 3))).sum().round(5) == 1)
     True
     """
+    pixels = np.asarray(pixels)
+    if pixels.ndim != 4 or not len(pixels):
+        raise ValueError(
+            f"pixels must be one image or more, (B, H, W, C); received shape {pixels.shape}; give "
+            "a lone image as pixels[np.newaxis]."
+        )
     # Not `predict`: on a machine with a GPU, it would first compile for each shape.
     scores = model(pixels.astype("float32"), training=False)
     if model.layers[-1].name == "head":

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_mixers.printable import has_controls
+from keras_mixers.value_checks import excerpt
+
 
 @cache
 def imagenet_names() -> tuple[str, ...]:
@@ -29,8 +32,8 @@ def class_names(path: str | Path, classes: int) -> list[str]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not text, a line before the last name is empty, or there are not
-            `classes` names.
+        ValueError: If it is not text, a line before the last name is empty or has control
+            characters, or there are not `classes` names.
 
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "labels.txt")
@@ -45,10 +48,25 @@ def class_names(path: str | Path, classes: int) -> list[str]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text ({error.reason}).") from None
+    return parse_names(text, str(path), classes)
+
+
+def parse_names(text: str, what: str, classes: int) -> list[str]:
+    r"""Return the class names in the text of a file, as `class_names` does; errors call it `what`.
+
+    >>> parse_names("cat\ndog\n", "labels.txt", 2)
+    ['cat', 'dog']
+    """
     names = [line.strip() for line in text.rstrip().split("\n")] if text.strip() else []
     if "" in names:
-        raise ValueError(f"{path}: line {names.index('') + 1} is empty; expected a class name.")
-    check_count(str(path), names, classes)
+        raise ValueError(f"{what}: line {names.index('') + 1} is empty; expected a class name.")
+    for line, name in enumerate(names, 1):
+        if has_controls(name):
+            raise ValueError(
+                f"{what}: line {line} has control characters, which no class name may have; "
+                f"received {excerpt(name)}; remove them."
+            )
+    check_count(what, names, classes)
     return names
 
 

@@ -105,6 +105,11 @@ def resize_and_crop(
         raise ValueError(f"size must be a height and a width of at least 1; received {size!r}.")
     if not 0 < crop <= 1:
         raise ValueError(f"crop must be above 0 and at most 1; received {crop!r}.")
+    # Divided by the smallest crops that there are, a size is infinite.
+    if max(size) / crop > _MOST_PIXELS:
+        raise ValueError(
+            f"crop must be at least {max(size) / _MOST_PIXELS:.0e} for {size}; received {crop!r}."
+        )
     if interpolation not in _FILTERS:
         raise ValueError(
             f"interpolation must be one of {', '.join(_FILTERS)}; received {interpolation!r}."

@@ -1,13 +1,12 @@
 """The files in a run's folder that several packages read: their names, and how to read them."""
 
-import json
-import math
 import warnings
 from pathlib import Path
-from typing import get_args
 
-from keras_mixers.catalogue.preprocessing import Interpolation, Preprocessing
+from keras_mixers.catalogue.preprocessing import Preprocessing
+from keras_mixers.json_files import read_json
 from keras_mixers.labels import class_names
+from keras_mixers.value_checks import check_object
 
 MODEL_FILE = "model.keras"
 LABELS_FILE = "labels.txt"
@@ -25,7 +24,7 @@ def read_preprocessing(folder: str | Path) -> Preprocessing | None:
     Raises:
         ValueError: If the file is damaged.
 
-    >>> import tempfile
+    >>> import json, tempfile
     >>> folder = tempfile.mkdtemp()
     >>> read_preprocessing(folder) is None
     True
@@ -37,33 +36,16 @@ def read_preprocessing(folder: str | Path) -> Preprocessing | None:
     path = Path(folder) / PREPROCESSING_FILE
     if not path.is_file():
         return None
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        preprocessing = Preprocessing(
-            mean=tuple(content["mean"]),
-            std=tuple(content["std"]),
-            crop=content["crop"],
-            interpolation=content["interpolation"],
-        )
-        is_valid = _is_valid(preprocessing)
-    except (ValueError, KeyError, TypeError):
-        is_valid = False
-    if not is_valid:
-        raise ValueError(
-            f"{path} is not the preprocessing of a run; expected a JSON table of mean, std, "
-            "crop and interpolation, as training writes it."
-        )
-    return preprocessing
+    return read_json(path, "the preprocessing of a run", _build_preprocessing)
 
 
-def _is_valid(preprocessing: Preprocessing) -> bool:
-    channels = (*preprocessing.mean, *preprocessing.std)
-    return (
-        len(preprocessing.mean) == len(preprocessing.std) == 3
-        and all(map(math.isfinite, channels))
-        and 0 < preprocessing.crop <= 1
-        and preprocessing.interpolation in get_args(Interpolation)
+def _build_preprocessing(content: object) -> Preprocessing:
+    table = check_object(content)
+    mean, std = (
+        tuple(values) if isinstance(values := table.get(name), list) else values
+        for name in ("mean", "std")
     )
+    return Preprocessing(mean, std, table.get("crop"), table.get("interpolation"))  # type: ignore[arg-type]
 
 
 def find_labels(

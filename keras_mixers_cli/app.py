@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from keras_mixers import __version__
+from keras_mixers_cli.benchmark import benchmark
 from keras_mixers_cli.console import (
     one_line_errors,
     packages_of,
@@ -41,6 +42,7 @@ app.command()(evaluate)
 app.command("few-shot")(few_shot)
 app.add_typer(export, name="export")
 app.command()(verify)
+app.command()(benchmark)
 
 
 def main() -> None:

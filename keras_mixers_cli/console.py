@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TextIO
 
 import typer
 
-from training.errors import TrainingError
+from keras_mixers.printable import printable
+from training.errors import TrainingError, in_one_line
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,9 +28,16 @@ def one_line_errors() -> Iterator[None]:
         yield
     except BrokenPipeError:  # `| head`; typer ends quietly.
         raise
-    except (ValueError, OSError, ImportError, TrainingError) as error:
+    except _expected() as error:
         report(error)
         raise typer.Exit(2 if isinstance(error, UsageError) else 1) from None
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """Return the errors of bad input, and of a full disk or memory: TensorFlow has its own."""
+    errors = sys.modules.get("tensorflow.python.framework.errors_impl")
+    tensorflow = () if errors is None else (errors.OpError,)
+    return (ValueError, OSError, ImportError, MemoryError, TrainingError, *tensorflow)
 
 
 @contextlib.contextmanager
@@ -56,7 +64,7 @@ def plain_warnings() -> Iterator[None]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        typer.echo(f"warning: {message}", err=True)
+        echo(f"warning: {in_one_line(message)}", err=True)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -87,11 +95,17 @@ def quiet_start() -> Iterator[None]:
 
 def report(error: Exception) -> None:
     """Print an error as one line, cut short: Keras may print a whole model in an error."""
-    message = str(error)
+    # TensorFlow's errors go on for a page about where they came from.
+    message = str(getattr(error, "message", error))
     if isinstance(error, OSError) and error.strerror and error.filename:
         message = f"{error.filename}: {error.strerror}."
     message = textwrap.shorten(message or type(error).__name__, 500, placeholder=" ...")
-    typer.echo(f"error: {message}", err=True)
+    echo(f"error: {message}", err=True)
+
+
+def echo(text: object, err: bool = False) -> None:
+    """Print a line in which names that come from outside can't steer the terminal."""
+    typer.echo(printable(text), err=err)
 
 
 def percent(share: float | None) -> str:
@@ -105,12 +119,20 @@ def times(sizes: Iterable[int]) -> str:
 
 
 def print_table(table: "Table") -> None:
-    """Print a table that fits the terminal, or in its full width if there is no terminal."""
+    """Print a table that fits the terminal, or in its full width if there is no terminal.
+
+    Names that come from outside can't steer the terminal.
+    """
     from rich import box
     from rich.console import Console
+    from rich.table import Column, Table
 
-    table.box = box.SIMPLE_HEAD
-    for column in table.columns:
-        column.overflow = "fold"
+    columns = [
+        Column(printable(column.header), justify=column.justify, overflow="fold")
+        for column in table.columns
+    ]
+    shown = Table(*columns, box=box.SIMPLE_HEAD)
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        shown.add_row(*map(printable, row))
     width = None if sys.stdout.isatty() else 1000
-    Console(width=width, markup=False, highlight=False).print(table)
+    Console(width=width, markup=False, emoji=False, highlight=False).print(shown)

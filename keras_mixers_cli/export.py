@@ -8,6 +8,7 @@ import typer
 
 from keras_mixers_cli.console import (
     UsageError,
+    echo,
     one_line_errors,
     packages_of,
     print_table,
@@ -157,7 +158,7 @@ def tflite(
         data=data,
     )
     _print(out, verification)
-    typer.echo(f"{out.stat().st_size / 1e6:.2f} MB")
+    echo(f"{out.stat().st_size / 1e6:.2f} MB")
 
 
 @export.command()
@@ -208,20 +209,23 @@ def verify(
     ],
     against: Annotated[str, typer.Option(help="The exported model, as given to `export`.")],
     weights: _Weights = None,
+    labels: _Labels = None,
     data: _Data = None,
 ) -> None:
     """Compare an export with its model.
 
-    The export is loaded in a new process and run on images.
+    The export is loaded in a new process and run on images. Its class names and metadata are
+    compared with the model's, too.
     """
     with quiet_start():
         from hub_export.publish.hub import list_exports
         from hub_export.verification.verify import verify
     parts = list_exports(export)
-    network = _origin(against, weights).model
+    origin = _origin(against, weights, labels)
+    facts = origin.facts.to_json()
     faults = []
     for part in parts:
-        verification = verify(part, network, data)
+        verification = verify(part, origin.model, data, origin.labels, facts)
         _print(part, verification)
         faults += [verification.fault] * (not verification.passed)
     if faults:

@@ -9,6 +9,7 @@ import typer
 
 from keras_mixers_cli.console import (
     UsageError,
+    echo,
     one_line_errors,
     percent,
     plain_warnings,
@@ -128,8 +129,8 @@ def predict(
             failed = True
             continue
         scores = classifier.probabilities(network, pixels[None])
-        typer.echo(path)
+        echo(path)
         for name, share in decode_predictions(scores, top, names)[0]:
-            typer.echo(f"  {share:7.2%}  {name}")
+            echo(f"  {share:7.2%}  {name}")
     if failed:
         raise typer.Exit(1)

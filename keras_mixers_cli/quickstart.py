@@ -18,6 +18,7 @@ from hub_export.verification.comparison import Verification
 from keras_mixers.atomic_files import check_writable, swap_into_place
 from keras_mixers.inference import load_classifier, probabilities
 from keras_mixers.labels import format_labels
+from keras_mixers.printable import printable
 from keras_mixers.run_files import LABELS_FILE, MODEL_FILE, RESULT_FILE
 from keras_mixers.visualize import save_overview
 from keras_mixers_cli.console import print_table
@@ -64,7 +65,7 @@ def run(folder: str | Path, overwrite: bool = False) -> None:
         _write_files(Path(staging), console)
         for name in FILES:
             swap_into_place(Path(staging, name), folder / name)
-    console.print(f"Everything is in {folder}.", soft_wrap=True, markup=False)
+    console.print(f"Everything is in {printable(folder)}.", soft_wrap=True, markup=False)
 
 
 def _check_folder(folder: Path, overwrite: bool) -> None:

@@ -13,7 +13,7 @@ import tyro
 from training.devices import ONE_DEVICE, Devices
 from training.errors import RecipeError
 from training.recipe import Recipe
-from training.recipes import RECIPES, find_recipe
+from training.recipes import RECIPES, find_recipe, read_recipe
 
 _PROGRAM = "keras-mixers train"
 _FRAME = re.compile(r"[│╭╮╰╯─]+")
@@ -32,6 +32,7 @@ class Command:
         data_dir: folder of tensorflow-datasets; None: its own default.
         quiet: print one line per epoch and nothing else.
         devices: devices that share each batch.
+        accept_other_data: go on with a run although its data have changed since it was begun.
         show: print the recipe as JSON instead of training it.
     """
 
@@ -40,6 +41,7 @@ class Command:
     data_dir: Path | None = None
     quiet: tyro.conf.FlagCreatePairsOff[bool] = False
     devices: Annotated[Devices, tyro.conf.arg(name="")] = ONE_DEVICE
+    accept_other_data: tyro.conf.FlagCreatePairsOff[bool] = False
     show: tyro.conf.FlagCreatePairsOff[bool] = False
 
     @property
@@ -89,12 +91,7 @@ def load_recipe(name: str) -> Recipe:
     """
     if not name.endswith(".json") or name in RECIPES:
         return find_recipe(name)
-    try:
-        return Recipe.from_json(Path(name).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecipeError(f"There is no recipe file {name!r}.") from None
-    except (UnicodeDecodeError, OSError) as error:
-        raise RecipeError(f"{name} can't be read ({error}).") from None
+    return read_recipe(name)
 
 
 def _one_line(framed: str) -> str:

@@ -7,6 +7,7 @@ import typer
 
 from keras_mixers_cli.console import (
     UsageError,
+    echo,
     one_line_errors,
     packages_of,
     percent,
@@ -67,7 +68,14 @@ def train(
     with quiet_start():
         from training.train import train
     with plain_warnings():
-        train(command.recipe, command.folder, command.data_dir, command.quiet, command.devices)
+        train(
+            command.recipe,
+            command.folder,
+            command.data_dir,
+            command.quiet,
+            command.devices,
+            command.accept_other_data,
+        )
 
 
 @one_line_errors()
@@ -122,7 +130,7 @@ def evaluate(
     print_table(_class_table(found))
     speed = "" if found.images_per_second is None else f", {found.images_per_second:,.0f} images/s"
     top5 = "" if found.top5 is None else f", top-5 {found.top5:.2%}"
-    typer.echo(f"top-1 {found.top1:.2%}{top5}, {found.images:,} images{speed}")
+    echo(f"top-1 {found.top1:.2%}{top5}, {found.images:,} images{speed}")
 
 
 @one_line_errors()
@@ -148,9 +156,7 @@ def few_shot(
             model, data, shots, range(seeds), batch_size=batch_size, data_dir=data_dir, size=size
         )
     each = ", ".join(f"{accuracy:.2%}" for accuracy in found.accuracies)
-    typer.echo(
-        f"top-1 {found.mean:.2%} with {shots} images per class, {found.images:,} images ({each})"
-    )
+    echo(f"top-1 {found.mean:.2%} with {shots} images per class, {found.images:,} images ({each})")
 
 
 def _class_table(evaluation: "Evaluation") -> "Table":

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from keras_mixers_cli.console import one_line_errors, percent, print_table, quiet_start
+from keras_mixers_cli.console import echo, one_line_errors, percent, print_table, quiet_start
 
 
 @one_line_errors()
@@ -59,8 +59,8 @@ def _verify(sources: list) -> None:
         fault = find_fault(path, source)
         faulty = faulty or fault is not None
         size, sha256 = path.stat().st_size, checksum(path)
-        typer.echo(f"{sha256}  {size:>11}  {source.file}{f'  {fault}' if fault else ''}")
-    typer.echo(f"{found} of {len(sources)} files are in the cache.", err=True)
+        echo(f"{sha256}  {size:>11}  {source.file}{f'  {fault}' if fault else ''}")
+    echo(f"{found} of {len(sources)} files are in the cache.", err=True)
     if faulty:
         raise typer.Exit(1)
 
@@ -82,4 +82,4 @@ def convert(
         from keras_mixers import conversion
 
     model, account = conversion.convert(source, out, variant, overwrite)
-    typer.echo(f"{out}: {model.name}, {account}")
+    echo(f"{out}: {model.name}, {account}")

@@ -48,8 +48,8 @@ FAULTS = (
     Fault(
         "soft splits that are not padded on one side",
         "keras_mixers/layers/soft_split.py",
-        "((0, 0), border, border, (0, 0))",
-        "((0, 0), border, (0, 2 * self.padding), (0, 0))",
+        "return self.padding, max(0, whole - side - self.padding)",
+        "return 0, max(0, whole - side)",
         ("tests/keras_mixers/layers/test_soft_split.py",),
     ),
     Fault(
@@ -68,7 +68,7 @@ FAULTS = (
     ),
     Fault(
         "weight decay on biases and norms",
-        "training/optimizer.py",
+        "training/optimizer/adamw.py",
         "if not is_decayed(variable, self.decayed)]",
         "if False]",
         ("tests/training/test_optimizer.py",),

@@ -21,6 +21,10 @@ class CheckpointFileError(ValueError):
     """A checkpoint can't be read, or belongs to another network or optimizer."""
 
 
+class DamagedCheckpointError(CheckpointFileError):
+    """A checkpoint can't be read."""
+
+
 def in_one_line(message: object) -> str:
     r"""Return a message as one line; for an error without a message, the name of its type.
 

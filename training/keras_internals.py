@@ -15,7 +15,7 @@ A new version of Keras may change any of these names; then the named test fails.
 - The name "seed_generator_state" of a layer's random seed, looked up here, so that replicas can
   draw different noise. The example of `random_seeds`.
 - `Optimizer._get_variable_index`, `Adam._momentums`, `Adam._velocities`, used in
-  training/optimizer.py. An `update_step` finds a variable's moments in no other way.
+  training/optimizer/. An `update_step` finds a variable's moments in no other way.
   tests/training/test_optimizer.py: test_adamw_is_torchs_with_groups.
 - `keras.src.saving.serialization_lib.in_safe_mode`, called in hub_export/saved_model/hub_layer.py.
   No public function tells whether a model is being loaded in safe mode.

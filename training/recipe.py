@@ -5,14 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from keras_mixers.catalogue import list_models
+from keras_mixers.catalogue import list_models, model_info
 from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.catalogue.variant import Argument
+from keras_mixers.json_files import parse_json
 from training.augment.settings import Augmentation
 from training.errors import RecipeError
+from training.keras_applications import MODES, find_application
 from training.typed_fields import check_fields, from_dict, suggest, to_dict
 
-FAMILIES = ("ConvMixer", "MLPMixer", "T2TViT", "ViT", "ResMLP", "gMLP")
+FAMILIES = tuple(dict.fromkeys(model_info(name).family for name in list_models()))
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,14 @@ class ModelSpec:
     """The network to train.
 
     Attributes:
-        name: one of `keras_mixers.list_models()`, or a family: "ConvMixer", "MLPMixer", "T2TViT",
-            "ViT", "ResMLP" or "gMLP".
-        arguments: arguments for the family's function; they override the variant's.
+        name: one of `keras_mixers.list_models()`; a family's function, such as "ConvMixer"; or a
+            network of Keras, such as "keras.applications.ResNet50".
+        arguments: arguments for the family's or Keras's function; they override the variant's.
         input_shape: (height, width, channels) of the images.
-        drop_path_rate: drop path rate of the last block; ConvMixer has no drop path.
-        preprocessing: normalisation, and resize and crop at evaluation; None: the variant's.
+        drop_path_rate: drop path rate of the last block; ConvMixer and keras.applications have no
+            such argument.
+        preprocessing: normalisation, and resize and crop at evaluation; None: the variant's, or
+            that of Keras's `preprocess_input`.
         frozen: names of layers that are not trained.
     """
 
@@ -38,9 +42,12 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        names = (*list_models(), *FAMILIES)
+        names = (*list_models(), *FAMILIES, *MODES)
         if self.name not in names:
             known = suggest(self.name, names, "see keras_mixers.list_models().")
+            application = find_application(self.name)
+            if application is not None:
+                known = f"did you mean {application}?"
             raise RecipeError(f"There is no model {self.name!r}; {known}")
         for side in self.input_shape:
             _check_at_least("ModelSpec.input_shape's sizes", side, 1)
@@ -52,20 +59,20 @@ class Optimizer:
     """How gradients update the weights.
 
     Attributes:
-        kind: "adamw", or "sgd" with momentum.
-        weight_decay: weight decay, multiplied by the learning rate. AdamW's is decoupled; SGD's is
-            added to the gradient.
+        kind: "adamw"; "lamb", for large batches; or "sgd" with momentum.
+        weight_decay: weight decay, multiplied by the learning rate. AdamW's is decoupled; LAMB's is
+            added to the step, and SGD's to the gradient.
         decayed: variables that decay: "all"; "matrices", as in timm: those of two or more axes,
-            except the class token; or "kernels", as in Google's code.
+            except class tokens and position tables; or "kernels", as in Google's code.
         clip_norm: maximum global norm of the gradients; None: no clipping.
-        epsilon: epsilon of AdamW, added to the square root of the bias-corrected second moment, as
-            in PyTorch.
+        epsilon: epsilon of AdamW and LAMB, added to the square root of the bias-corrected second
+            moment, as in PyTorch.
         momentum: momentum of SGD.
         backbone_scale: peak learning rate of all layers but `head`, as a fraction of the
             schedule's; SGD only.
     """
 
-    kind: Literal["adamw", "sgd"]
+    kind: Literal["adamw", "lamb", "sgd"]
     weight_decay: float = 0.0
     decayed: Literal["all", "matrices", "kernels"] = "matrices"
     clip_norm: float | None = None
@@ -79,8 +86,8 @@ class Optimizer:
         _check_fraction("Optimizer.momentum", self.momentum)
         for name in ("clip_norm", "epsilon", "backbone_scale"):
             _check_positive(f"Optimizer.{name}", getattr(self, name))
-        if self.kind == "adamw" and self.backbone_scale != 1:
-            raise RecipeError("Optimizer.backbone_scale needs kind='sgd'; received 'adamw'.")
+        if self.kind != "sgd" and self.backbone_scale != 1:
+            raise RecipeError(f"Optimizer.backbone_scale needs kind='sgd'; received {self.kind!r}.")
 
 
 @dataclass(frozen=True)
@@ -127,7 +134,8 @@ class EpochCosine:
     """Per epoch: half a cosine from `peak` to `minimum`, as in timm.
 
     The cosine starts at epoch 0. Its beginning is replaced by a warm-up that rises from
-    `warmup_start`. The last `cooldown_epochs` of the run stay at `minimum`.
+    `warmup_start`. The last `cooldown_epochs` of the run stay at `minimum`. With `lag_epochs`, the
+    first epoch's rate is kept for so many epochs more, and all others come so much later.
     """
 
     peak: float
@@ -135,11 +143,12 @@ class EpochCosine:
     warmup_epochs: int = 0
     warmup_start: float = 0.0
     cooldown_epochs: int = 0
+    lag_epochs: int = 0
 
     def __post_init__(self) -> None:
         check_fields(self)
         _check_positive("EpochCosine.peak", self.peak)
-        for name in ("minimum", "warmup_epochs", "warmup_start", "cooldown_epochs"):
+        for name in ("minimum", "warmup_epochs", "warmup_start", "cooldown_epochs", "lag_epochs"):
             _check_at_least(f"EpochCosine.{name}", getattr(self, name), 0)
 
 
@@ -184,6 +193,8 @@ class Recipe:
         accumulate: parts that each batch is computed in, one after the other, to save memory.
         mix_slices: slices of a batch that are mixed and erased independently of each other, as the
             authors' GPUs did; a multiple of the number of workers.
+        repeats: number of times that each image occurs in its batch, augmented differently each
+            time; an epoch then sees 1 / repeats of the images.
         remat: whether the backward pass computes the blocks again, to save memory.
         seed: seed for the initial weights, the order of the images and their augmentation.
         weights: name or file of weights to start from; None: random ones.
@@ -205,6 +216,7 @@ class Recipe:
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     accumulate: int = 1
     mix_slices: int = 1
+    repeats: int = 1
     remat: bool = False
     seed: int = 0
     weights: str | None = None
@@ -212,7 +224,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        for name in ("epochs", "batch_size", "accumulate", "mix_slices"):
+        for name in ("epochs", "batch_size", "accumulate", "mix_slices", "repeats"):
             _check_at_least(f"Recipe.{name}", getattr(self, name), 1)
         _check_at_least("Recipe.seed", self.seed, 0)
         for name in ("label_smoothing", "ema"):
@@ -225,6 +237,12 @@ class Recipe:
                     f"Recipe.{name} must divide batch_size {self.batch_size}; received "
                     f"{getattr(self, name)}."
                 )
+        mixes = self.augmentation.mixup or self.augmentation.cutmix
+        if mixes and self.batch_size < 2 * self.mix_slices:
+            raise RecipeError(
+                "MixUp and CutMix need at least 2 images in each of Recipe.mix_slices; received "
+                f"batch_size {self.batch_size} and mix_slices {self.mix_slices}."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as JSON-serialisable values, for `from_dict` to read."""
@@ -243,9 +261,10 @@ class Recipe:
     def from_json(cls, text: str) -> "Recipe":
         """Build a recipe from the output of `to_json`; raise RecipeError if it is invalid."""
         try:
-            return cls.from_dict(json.loads(text))
-        except json.JSONDecodeError as error:
+            content = parse_json(text)
+        except ValueError as error:
             raise RecipeError(f"The recipe isn't valid JSON: {error}.") from None
+        return cls.from_dict(content)
 
 
 def _check_at_least(name: str, value: float, least: float) -> None:

@@ -130,7 +130,7 @@ def _one_cycle(settings: OneCycle, epochs: int, steps_per_epoch: int) -> Piecewi
 def _epoch_rates(settings: EpochCosine, epochs: int) -> list[float]:
     cosine_epochs = epochs - settings.cooldown_epochs
     rates = []
-    for epoch in range(epochs):
+    for epoch in (max(0, epoch - settings.lag_epochs) for epoch in range(epochs)):
         if epoch < settings.warmup_epochs:
             rise = (settings.peak - settings.warmup_start) / settings.warmup_epochs
             rates.append(settings.warmup_start + epoch * rise)

@@ -15,16 +15,21 @@ from training.errors import RunFolderError
 from training.loop.trainer import Trainer
 from training.losses import build_loss
 from training.recipe import Recipe
+from training.run.data_record import remember_data
 from training.run.fit import fit_run
 from training.run.folder import (
     CURVES_FILE,
     LOG_FILE,
     SAMPLES_FILE,
     RunFolder,
-    check_folder,
-    open_run_folder,
 )
-from training.run.messages import explain_failures, print_result, print_start
+from training.run.messages import (
+    explain_failures,
+    print_result,
+    print_resumption,
+    print_start,
+)
+from training.run.open_folder import open_run_folder
 from training.run.pictures import save_curves, save_samples
 from training.run.result import Result
 from training.run.setup import Run, open_run
@@ -36,6 +41,7 @@ def train(
     data_dir: str | Path | None = None,
     quiet: bool = False,
     devices: Devices = ONE_DEVICE,
+    accept_other_data: bool = False,
 ) -> Result:
     """Train a recipe's network on its data, and evaluate it on the validation images.
 
@@ -58,9 +64,12 @@ def train(
             rounding, and for the noise that the network draws, which differs between replicas.
             Every worker of several calls this function; only the first one prints, and reads and
             writes the run's folder.
+        accept_other_data: go on with a run although its data have changed since it was begun,
+            which `data.json` then says.
 
     Raises:
-        RunFolderError: if the folder can't be used.
+        RunFolderError: if the folder can't be used, another process trains into it, or the data
+            of a run have changed.
         RecipeError: if the recipe doesn't fit the network, the data or the devices, or a worker
             doesn't start in time.
         DataError: if the data can't be opened.
@@ -73,13 +82,12 @@ def train(
     cluster = cluster_of(devices)
     if not cluster.is_first:
         run, quiet = None, True
-    if run is not None:
-        check_folder(run, recipe)  # Early, since preparing the data may take hours.
-    opened = open_run(recipe, devices, cluster, data_dir, quiet)
-    if not quiet:
-        print_start(opened)
+    # Opened first, since preparing the data may take hours.
     with open_run_folder(run, recipe) if run is not None else nullcontext() as folder:
-        done = _start_or_resume(opened, folder)
+        opened = open_run(recipe, devices, cluster, data_dir, quiet)
+        if not quiet:
+            print_start(opened)
+        done = _start_or_resume(opened, folder, accept_other_data)
         logs, images_per_second = fit_run(opened, folder, done)
         network = in_float32(opened.network)
         if recipe.precision != "float32" or not logs:  # Not evaluated in the saved precision yet.
@@ -93,19 +101,17 @@ def train(
     return result
 
 
-def _start_or_resume(run: Run, folder: RunFolder | None) -> int:
+def _start_or_resume(run: Run, folder: RunFolder | None, accept_other_data: bool) -> int:
     """Write what is known before the first step, and return the number of steps already done."""
     done = 0
     if folder is not None:
         done = folder.restore(run.state)
         _check_epochs(run, folder, done)
-        if done:
-            epochs, step = divmod(done, run.steps)
-            run.console.print(
-                f"Resuming after epoch {epochs} and {step} of {run.steps} steps of the next."
-            )
+        remember_data(folder, run.data, done, accept_other_data)
         replicas = run.strategy.num_replicas_in_sync
-        folder.write_start(run.recipe, run.data.class_names, run.devices, replicas)
+        changes = folder.write_start(run.recipe, run.data.class_names, run.devices, replicas)
+        if done:
+            print_resumption(run, done, changes)
         folder.trim_log(done // run.steps)
         # Written now, so that people can look at them before they wait for the training.
         samples, path = run.training_batches(), folder.path / SAMPLES_FILE

@@ -2,7 +2,8 @@
 
 import dataclasses
 import difflib
-import math
+import reprlib
+import sys
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,11 @@ from typing import Any, Literal, TypeVar, Union
 from training.errors import RecipeError
 
 T = TypeVar("T")
+
+# Short, whatever a file holds. keras_mixers has a function for it, but its import takes seconds.
+_shortened = reprlib.Repr()
+_shortened.maxlevel = 2
+_excerpt = _shortened.repr
 
 _TYPE_NAMES = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
 
@@ -40,7 +46,8 @@ def check_fields(instance: Any) -> None:
         value, declared = getattr(instance, field.name), field_types(cls)[field.name]
         if not _has_type(value, declared):
             raise RecipeError(
-                f"{cls.__name__}.{field.name} must be {_describe(declared)}; received {value!r}."
+                f"{cls.__name__}.{field.name} must be {_describe(declared)}; received "
+                f"{_excerpt(value)}."
             )
 
 
@@ -67,24 +74,27 @@ def from_dict(cls: type[T], content: object) -> T:
     """
     if not isinstance(content, Mapping):
         raise RecipeError(
-            f"{cls.__name__} must be a JSON object of its fields; received {content!r}."
+            f"{cls.__name__} must be a JSON object of its fields; received {_excerpt(content)}."
         )
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for name in content:
         if name not in fields:
             known = suggest(name, fields, f"it has {', '.join(fields)}.")
-            raise RecipeError(f"{cls.__name__} has no field {name!r}; {known}")
+            raise RecipeError(f"{cls.__name__} has no field {_excerpt(name)}; {known}")
     for name, field in fields.items():
         optional = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
         if name not in content and not optional:
             raise RecipeError(f"{cls.__name__} needs its field {name!r}; add it.")
-    where = f"{cls.__name__}.{{}}"
-    return cls(
-        **{
-            name: _from_json(value, field_types(cls)[name], where.format(name))
-            for name, value in content.items()
-        }
-    )
+    values = {
+        name: _from_json(value, field_types(cls)[name], f"{cls.__name__}.{name}")
+        for name, value in content.items()
+    }
+    try:
+        return cls(**values)
+    except RecipeError:
+        raise
+    except ValueError as error:  # A dataclass of another package, such as Preprocessing.
+        raise RecipeError(f"{cls.__name__}: {error}") from None
 
 
 def _to_json(value: Any) -> Any:
@@ -103,9 +113,9 @@ def _from_json(value: Any, hint: Any, where: str) -> Any:
     if isinstance(value, Mapping) and choices:
         kinds = {choice.__name__: choice for choice in choices}
         kind = value.get("kind")
-        if kind not in kinds:
+        if not isinstance(kind, str) or kind not in kinds:
             known = suggest(str(kind), kinds, f"expected {', '.join(kinds)}.")
-            raise RecipeError(f"{where} has no kind {kind!r}; {known}")
+            raise RecipeError(f"{where} has no kind {_excerpt(kind)}; {known}")
         return from_dict(kinds[kind], {k: v for k, v in value.items() if k != "kind"})
     if isinstance(value, list):
         for option in _options(hint):
@@ -148,7 +158,8 @@ def _has_type(value: Any, hint: Any) -> bool:
         )
     if hint is float:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return is_number and math.isfinite(value)
+        # Compared, not converted: an integer may be too large for a float. NaN fails, too.
+        return is_number and abs(value) <= sys.float_info.max
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, hint)

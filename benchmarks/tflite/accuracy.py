@@ -14,10 +14,9 @@ from hub_export.verification.worker import load_export
 from keras_mixers.models.heads import without_softmax
 from training.data import evaluation_batches, open_data, sample_images
 from training.loop.network import evaluation_preprocessing
-from training.recipes import find_recipe
+from training.recipes import DIGITS_RECIPES, find_recipe
 from training.train import train
 
-RECIPES = ("convmixer_digits", "mixer_digits", "t2t_vit_digits")
 MODES: tuple[Quantize, ...] = get_args(Quantize)
 
 
@@ -83,7 +82,7 @@ def main() -> None:
         "| recipe | quantize | top-1 | top-1 of the model | agreement | cosine of logits | kB |",
         "|---|---|---:|---:|---:|---:|---:|",
     ]
-    for name in RECIPES:
+    for name in DIGITS_RECIPES:
         trained = train_on_digits(name)
         for mode in MODES:
             with tempfile.TemporaryDirectory() as folder:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks.processes import new_process
 from benchmarks.tflite import sides
 from benchmarks.tflite.speed import BOUNDS, THREADS
+from hub_export.benchmark.turns import new_process
 
 if TYPE_CHECKING:
     import keras

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks.processes import new_process
 from benchmarks.tflite import sides
+from hub_export.benchmark.turns import new_process
 
 if TYPE_CHECKING:
     from hub_export.tflite.settings import Quantize

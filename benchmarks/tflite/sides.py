@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.processes import time_in_turns
+from hub_export.benchmark.turns import time_in_turns
 from tests.helpers.timm_variants import random_images
 
 if TYPE_CHECKING:
-    import keras
-
     from hub_export.tflite.settings import Quantize
 
 KERAS = "keras"
@@ -41,12 +39,13 @@ def start_keras(name: str, modes: "Sequence[Quantize]", threads: int, folder: Pa
     import tensorflow as tf
 
     import keras_mixers
+    from hub_export.benchmark.random_weights import randomise_constants
     from hub_export.tflite.export import write_tflite
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     keras.utils.set_random_seed(0)
     model = keras_mixers.create_model(name, classifier_activation=None)
-    _randomise_initial_constants(model)
+    randomise_constants(model)
     for mode in modes:
         data = random_pixels(16) if mode == "int8" else None
         write_tflite(model, folder / f"{mode}.tflite", mode, data)
@@ -54,17 +53,6 @@ def start_keras(name: str, modes: "Sequence[Quantize]", threads: int, folder: Pa
     forward = tf.function(lambda x: model(x, training=False), autograph=False)
     _modes[KERAS] = lambda: forward(image).numpy()
     return {KERAS: _modes[KERAS]()}
-
-
-def _randomise_initial_constants(model: "keras.Model") -> None:
-    """Change initial zeros and ones in place, because the converter leaves them out of a file."""
-    numbers = np.random.default_rng(0)
-    for weight in model.weights:
-        if len(weight.shape) == 1:
-            weight.assign_add(numbers.normal(size=weight.shape, scale=0.1))
-    # MLPMixer's head starts at 0, so that its logits would be 0 as well.
-    head = model.get_layer("head").kernel
-    head.assign(numbers.normal(size=head.shape, scale=head.shape[0] ** -0.5))
 
 
 def start_litert(modes: Sequence[str], threads: int, folder: Path) -> Logits:

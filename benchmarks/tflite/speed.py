@@ -15,14 +15,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.processes import new_process
 from benchmarks.results_file import (
     check_results_file,
-    describe_machine,
     stop,
     write_results_file,
 )
 from benchmarks.tflite import sides
+from hub_export.benchmark.machine import describe_machine
+from hub_export.benchmark.turns import new_process
 from tests.helpers.timm_variants import relative_difference
 
 if TYPE_CHECKING:

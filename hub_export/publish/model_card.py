@@ -1,10 +1,12 @@
 """Writes the model card: what is known about an exported model, and how to load it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from hub_export.model_facts import ModelFacts
 from hub_export.publish.card_examples import loading_examples
 from hub_export.publish.kaggle import FRAMEWORK, kaggle_licence, slug
+from keras_mixers.printable import printable
 
 
 def model_card(
@@ -27,6 +29,7 @@ def model_card(
     '# mixer'
     """
     archives = archives or {}
+    named, facts = facts, _printable(facts)
     parts = [
         f"# {facts.name}",
         _summary(facts),
@@ -47,11 +50,17 @@ def model_card(
         "## How to load",
         loading_examples(facts, handles, archives),
         "## Kaggle",
-        _kaggle(facts, handles),
+        _kaggle(named, handles),
         "## Security",
         _security(archives),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _printable(facts: ModelFacts) -> ModelFacts:
+    """Return facts whose texts can neither steer a terminal nor end a line of the card."""
+    texts = {name: printable(text) for name, text in vars(facts).items() if isinstance(text, str)}
+    return replace(facts, **texts)  # type: ignore[arg-type]
 
 
 def _summary(facts: ModelFacts) -> str:

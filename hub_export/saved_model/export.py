@@ -10,20 +10,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hub_export.archive import SAVED_MODEL_FILE
+from hub_export.archive import METADATA_FILE, SAVED_MODEL_FILE
 from hub_export.model_facts import collect_facts
 from hub_export.requirements import (
     require_label_per_class,
     require_preprocessing_layer,
     require_tensorflow,
 )
-from hub_export.saved_model.reusable import call_on_unit_range, make_reusable
+from hub_export.saved_model.reusable import make_reusable
 from hub_export.verification.verify import Verification, export_verified
+from keras_mixers.gradients.use import backend_gradients
 from keras_mixers.labels import format_labels
 from keras_mixers.models.heads import features_of, is_classifier, to_probabilities, without_softmax
 from keras_mixers.run_files import LABELS_FILE
-
-METADATA_FILE = "metadata.json"
 
 
 def export_saved_model(
@@ -105,14 +104,16 @@ def write_saved_model(
     if metadata is None:
         metadata = collect_facts(model, labels).to_json()
     images = tf.TensorSpec(root_model.inputs[0].shape, tf.float32, name="images")
-    root = make_reusable(root_model, images)
-    if is_classifier(model):
-        root.features = make_reusable(features_of(model), images)
-    with tempfile.TemporaryDirectory() as assets:
+    # Whoever loads the file trains with TensorFlow's gradients, which any version knows. To save a
+    # function traces it once more.
+    with backend_gradients(), tempfile.TemporaryDirectory() as assets:
+        root = make_reusable(root_model, images)
+        if is_classifier(model):
+            root.features = make_reusable(features_of(model), images)
         if labels is not None:
             root.labels = _write_asset(Path(assets, LABELS_FILE), format_labels(labels))
         root.metadata = _write_asset(Path(assets, METADATA_FILE), json.dumps(metadata, indent=2))
-        tf.saved_model.save(root, str(folder), signatures=_signatures(model, images))
+        tf.saved_model.save(root, str(folder), signatures=_signatures(model, root, images))
 
 
 def _write_asset(path: Path, text: str) -> tf.saved_model.Asset:
@@ -120,26 +121,34 @@ def _write_asset(path: Path, text: str) -> tf.saved_model.Asset:
     return tf.saved_model.Asset(str(path))
 
 
-def _signatures(model: keras.Model, images: tf.TensorSpec) -> dict[str, Callable]:
-    """Return the functions for inference, by name, which serving programs call."""
+def _signatures(
+    model: keras.Model, root: tf.train.Checkpoint, images: tf.TensorSpec
+) -> dict[str, Callable]:
+    """Return the functions for inference, by name, which serving programs call.
+
+    They call what was traced: to trace the model for each would take long, in a larger file.
+    """
     signature = tf.function(input_signature=[images], autograph=False)
-    logits, features = without_softmax(model), features_of(model)
+    infer = root.__call__.get_concrete_function(images, training=False)
+    infer_features = infer
+    if is_classifier(model):
+        infer_features = root.features.__call__.get_concrete_function(images, training=False)
 
     @signature
     def feature_vector(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"default": call_on_unit_range(features, images, training=False)}
+        return {"default": infer_features(images)}
 
     if not is_classifier(model):
         return {"serving_default": feature_vector, "feature_vector": feature_vector}
 
     @signature
     def serving_default(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        scores = call_on_unit_range(logits, images, training=False)
+        scores = infer(images)
         return {"logits": scores, "probabilities": to_probabilities(model, scores)}
 
     @signature
     def image_classification(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"default": call_on_unit_range(logits, images, training=False)}
+        return {"default": infer(images)}
 
     return {
         "serving_default": serving_default,

@@ -2,7 +2,6 @@
 
 import inspect
 import warnings
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)
     import tensorflow_hub
 
-from hub_export.archive import SAVED_MODEL_FILE
+from hub_export.archive import ARCHIVE_ERRORS, SAVED_MODEL_FILE
 
 _EXPECTED = "expected a reusable SavedModel, a folder or the URL of its .tar.gz"
 
@@ -131,7 +130,7 @@ def _load_saved_model(handle: str) -> Any:
         folder = tensorflow_hub.resolve(handle)
         if tf.saved_model.contains_saved_model(folder):
             return tensorflow_hub.load(folder)
-    except (OSError, EOFError, ValueError, zlib.error, tf.errors.OpError) as error:
+    except (*ARCHIVE_ERRORS, tf.errors.OpError) as error:
         reason = str(error).strip().split("\n")[0].rstrip(".")
         raise OSError(f"{handle!r} can't be loaded ({reason}); {_EXPECTED}.") from error
     raise ValueError(f"{handle!r} has no file {SAVED_MODEL_FILE!r}; {_EXPECTED}.")

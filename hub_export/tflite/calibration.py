@@ -9,23 +9,28 @@ from hub_export.requirements import require_preprocessing_layer
 from hub_export.verification.images import IMAGE_SUFFIXES, check_pixels, find_image_files
 from keras_mixers.inference import read_pixels, takes_pixels
 
-MIN_IMAGES, MAX_IMAGES = 16, 100
+MIN_IMAGES = 16
+# Ranges grow with the images that are seen. In 16 bits that costs nothing, and what exceeds a range
+# is cut; in 8 bits a wider range is a coarser one.
+MOST_IMAGES = {"int8": 100, "int16x8": 500}
 
 
 def calibration_images(
     model: keras.Model,
     data: np.ndarray | str | Path | None,
     shape: tuple[int, int, int],
+    most: int,
 ) -> np.ndarray:
-    """Return at least MIN_IMAGES and at most MAX_IMAGES images (N, H, W, C), float32.
+    """Return at least MIN_IMAGES and at most `most` images (N, H, W, C), float32.
 
     Args:
         model: The model to quantise. Its images are pixels in [0, 255] if it has a layer
             `preprocessing`, otherwise any numbers.
         data: A folder of images, searched with its subfolders, or an array of images as the model
             takes them, such as `training.data.sample_images` draws from a data set. From more than
-            MAX_IMAGES images, evenly spaced ones are taken.
+            `most` images, evenly spaced ones are taken.
         shape: Shape (H, W, C) of an image.
+        most: Maximum number of images.
 
     Raises:
         ValueError: If there are too few images, or they don't fit the model.
@@ -33,8 +38,8 @@ def calibration_images(
 
     >>> import keras_mixers
     >>> model = keras_mixers.ConvMixer(8, 1, input_shape=(32, 32, 1), classes=10)
-    >>> calibration_images(model, np.zeros((250, 32, 32, 1)), (32, 32, 1)).shape
-    (100, 32, 32, 1)
+    >>> calibration_images(model, np.zeros((25, 32, 32, 1)), (32, 32, 1), most=20).shape
+    (20, 32, 32, 1)
     """
     if data is None:
         raise ValueError(
@@ -42,9 +47,9 @@ def calibration_images(
             f"{MIN_IMAGES} images, as a folder or an array (N, H, W, C)."
         )
     if isinstance(data, np.ndarray):
-        images = _select_from_array(model, data, shape)
+        images = _select_from_array(model, data, shape, most)
     elif Path(data).is_dir():
-        images = _read_from_folder(model, Path(data), shape)
+        images = _read_from_folder(model, Path(data), shape, most)
     else:
         raise FileNotFoundError(f"There is no folder of images {str(data)!r}.")
     if len(images) < MIN_IMAGES:
@@ -54,14 +59,14 @@ def calibration_images(
     return images.astype("float32")
 
 
-def _evenly_spaced(count: int) -> list[int]:
-    """Return the indices of up to MAX_IMAGES of `count` images."""
-    kept = min(count, MAX_IMAGES)
+def _evenly_spaced(count: int, most: int) -> list[int]:
+    """Return the indices of up to `most` of `count` images."""
+    kept = min(count, most)
     return [i * count // kept for i in range(kept)]
 
 
 def _select_from_array(
-    model: keras.Model, images: np.ndarray, shape: tuple[int, int, int]
+    model: keras.Model, images: np.ndarray, shape: tuple[int, int, int], most: int
 ) -> np.ndarray:
     if images.ndim != 4 or images.shape[1:] != shape:
         expected = ", ".join(map(str, shape))
@@ -69,7 +74,7 @@ def _select_from_array(
             f"The images of representative_data must have shape (N, {expected}); received "
             f"{images.shape}."
         )
-    images = images[_evenly_spaced(len(images))]
+    images = images[_evenly_spaced(len(images), most)]
     if not np.all(np.isfinite(images)):
         raise ValueError(
             "The images of representative_data must be finite; received infinity or NaN."
@@ -79,7 +84,9 @@ def _select_from_array(
     return images
 
 
-def _read_from_folder(model: keras.Model, folder: Path, shape: tuple[int, int, int]) -> np.ndarray:
+def _read_from_folder(
+    model: keras.Model, folder: Path, shape: tuple[int, int, int], most: int
+) -> np.ndarray:
     remedy = "pass its images as an array, as the model takes them"
     require_preprocessing_layer(model, f"{folder} holds pixels in [0, 255]", remedy)
     files = find_image_files(folder)
@@ -88,5 +95,5 @@ def _read_from_folder(model: keras.Model, folder: Path, shape: tuple[int, int, i
             f"Quantising to integers needs at least {MIN_IMAGES} images; {str(folder)!r} has "
             f"{len(files)} files that end in {', '.join(IMAGE_SUFFIXES)}."
         )
-    chosen = [files[i] for i in _evenly_spaced(len(files))]
+    chosen = [files[i] for i in _evenly_spaced(len(files), most)]
     return np.stack([read_pixels(path, model, shape) for path in chosen])

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from hub_export.requirements import require_classifier, require_packages, require_tensorflow
-from hub_export.tflite.calibration import calibration_images
+from hub_export.tflite.calibration import MOST_IMAGES, calibration_images
 from hub_export.tflite.convert import (
     INTEGER_OPERATORS,
     InputType,
@@ -73,12 +73,12 @@ def export_tflite(
 
     Args:
         model: A model with one input.
-        path: The file to write. It appears whole or not at all.
+        path: The file to write; its name must end in `.tflite`. It appears whole or not at all.
         quantize: Types of the file's numbers, as above.
         representative_data: For "int8" and "int16x8": images like those that the file will see,
-            up to 100 of which, evenly spaced, calibrate the ranges of the integers. A folder of
-            images, or an array (N, H, W, C) as the model takes it, such as
-            `training.data.sample_images` draws from a data set.
+            up to 100 ("int8") or 500 ("int16x8") of which, evenly spaced, calibrate the ranges of
+            the integers. A folder of images, or an array (N, H, W, C) as the model takes it, such
+            as `training.data.sample_images` draws from a data set.
         batch: Number of images at a time; None for any number, which is slower.
         input_shape: Shape (H, W, C) of the images, for a model that takes any size; None for H or W
             leaves it open.
@@ -95,8 +95,9 @@ def export_tflite(
 
     Raises:
         ValueError: If TFLite lacks an operator that the model needs, the images have no fixed size
-            and none is given, arguments don't fit the model, there are too few images or they have
-            another shape, Keras doesn't run on TensorFlow, or the comparison fails.
+            and none is given, `path` has another ending, arguments don't fit the model, there are
+            too few images or they have another shape, Keras doesn't run on TensorFlow, or the
+            comparison fails.
         ImportError: If a package of the extra `export` is missing.
         FileExistsError: If `path` exists and may not be replaced.
         FileNotFoundError: If the folder to write into, or the folder of images, doesn't exist.
@@ -116,6 +117,8 @@ def export_tflite(
     """
     path = Path(path)
     check_writable(path, overwrite)  # Checked first, because the conversion takes a while.
+    if path.suffix != ".tflite":
+        raise ValueError(f"A TFLite file's name must end in '.tflite'; received {path.name!r}.")
     settings = Settings(quantize, batch, input_shape, input_type, output, labels, licence)
     calibration = _load_calibration(model, settings, representative_data)
     if data is None and calibration is not None and takes_pixels(model):
@@ -196,7 +199,7 @@ def _load_calibration(
         return None
     height, width, channels = choose_input_shape(model, settings.input_shape)
     size = (height or DEFAULT_SIZE, width or DEFAULT_SIZE, channels)
-    return calibration_images(model, data, size)
+    return calibration_images(model, data, size, MOST_IMAGES[settings.quantize])
 
 
 def _rewrite_for_file(network: keras.Model, quantize: Quantize) -> keras.Model:

@@ -3,12 +3,10 @@
 from functools import partial
 
 import keras
-from keras import ops
 
 from hub_export.tflite.split_depthwise import nested_depthwise, tiled_depthwise
 from hub_export.verification.tflite_file import Quantize
 from keras_mixers.layers.conv_mixer_block import ConvMixerBlock
-from keras_mixers.layers.soft_split import SoftSplit
 
 # Side of the largest depthwise kernel with dedicated code in XNNPACK; see `split_depthwise`.
 _LARGEST_FAST_KERNEL = 5
@@ -18,9 +16,9 @@ def with_fast_layers(model: keras.Model, quantize: Quantize = "none") -> keras.M
     """Return a model with the same weights and outputs, in a form that is fast as a TFLite file.
 
     Depthwise convolutions of `ConvMixerBlock` with kernels above 5 x 5 become sums of smaller ones;
-    in "dynamic" files these must stay in floats, see `with_float_depthwise`. `SoftSplit` cuts its
-    patches without strided slices. The other layers already have a form that integers can hold
-    and that wastes no time; see `LayerNorm` and `gelu`.
+    in "dynamic" files these must stay in floats, see `with_float_depthwise`. The other layers
+    already have a form that integers can hold and that wastes no time; see `SoftSplit`, `LayerNorm`
+    and `gelu`.
 
     Args:
         model: A functional model of `keras_mixers` layers. Its weights are copied.
@@ -54,9 +52,9 @@ def with_fast_layers(model: keras.Model, quantize: Quantize = "none") -> keras.M
 
 def _fast_class(layer: keras.layers.Layer, quantize: Quantize) -> type[keras.layers.Layer] | None:
     """Return the faster class with the same arguments and weights as a layer, if there is one."""
-    if type(layer) is ConvMixerBlock and layer.kernel_size > _LARGEST_FAST_KERNEL:
-        return TiledConvMixerBlock if quantize == "int8" else NestedConvMixerBlock
-    return BlockedSoftSplit if type(layer) is SoftSplit else None
+    if type(layer) is not ConvMixerBlock or layer.kernel_size <= _LARGEST_FAST_KERNEL:
+        return None
+    return TiledConvMixerBlock if quantize == "int8" else NestedConvMixerBlock
 
 
 def _clone_as_fast(layer: keras.layers.Layer, quantize: Quantize) -> keras.layers.Layer:
@@ -78,37 +76,3 @@ class NestedConvMixerBlock(TiledConvMixerBlock):
     """`ConvMixerBlock` at inference, with its depthwise kernel split into nested squares."""
 
     convolve = staticmethod(nested_depthwise)
-
-
-class BlockedSoftSplit(SoftSplit):
-    """`SoftSplit` that cuts the padded map into s x s blocks and joins them to patches.
-
-    s is the stride. A patch consists of one block and the blocks to the right of it and below; in
-    the last of these, only the first rows or columns may belong to the patch. Blocks are cut by
-    reshaping, and neighbouring blocks are found with slices that need no strides.
-    """
-
-    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        height, width, channels = inputs.shape[1:]
-        if height is None or width is None:
-            return super().call(inputs)
-        rows, columns = self.grid(height, width)
-        more = -(-self.kernel_size // self.stride) - 1  # Blocks of a patch after its first.
-        tall, wide = ((count + more) * self.stride for count in (rows, columns))
-        before = self.padding
-        below, beside = (max(0, side - before) for side in (tall - height, wide - width))
-        x = ops.pad(inputs, ((0, 0), (before, below), (before, beside), (0, 0)))
-        x = x[:, :tall, :wide]  # Drops rows and columns that no patch reaches.
-        x = ops.reshape(x, (-1, tall, columns + more, self.stride * channels))
-        x = self._join_blocks([x[:, :, i : i + columns] for i in range(more + 1)], channels)
-        # Brings the rows of each block together.
-        size = self.kernel_size * channels
-        x = ops.transpose(ops.reshape(x, (-1, self.stride, columns, size)), (0, 2, 1, 3))
-        x = ops.reshape(x, (-1, rows + more, columns, self.stride * size))
-        x = self._join_blocks([x[:, i : i + rows] for i in range(more + 1)], size)
-        return ops.reshape(x, (-1, rows * columns, self.kernel_size * size))
-
-    def _join_blocks(self, blocks: list[keras.KerasTensor], size: int) -> keras.KerasTensor:
-        """Join neighbouring blocks to patches; each row or column of a block has `size` numbers."""
-        last = (self.kernel_size - (len(blocks) - 1) * self.stride) * size
-        return ops.concatenate([*blocks[:-1], blocks[-1][..., :last]], axis=-1)

@@ -86,21 +86,23 @@ class Verification:
         export: Name of the file or folder.
         images: Number of images that both were run on.
         checks: One `OutputCheck` per output.
+        statements: What the export's own files say otherwise than what is known of the model.
     """
 
     export: str
     images: int
     checks: tuple[OutputCheck, ...]
+    statements: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Whether every output matches the model's."""
+        """Whether every output matches the model's, and what the export says does, too."""
         return not self.fault
 
     @property
     def fault(self) -> str:
         """What is wrong with the export, in one line; empty if nothing is."""
-        faults = [check.fault for check in self.checks if check.fault]
+        faults = [check.fault for check in self.checks if check.fault] + [*self.statements]
         return f"{self.export} doesn't match the model: {'; '.join(faults)}." if faults else ""
 
 

@@ -1,10 +1,10 @@
 """Compares an export with its model: the export is loaded in a new process and run on images."""
 
+import os
 import subprocess
 import sys
-import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,11 +12,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hub_export.archive import SAVED_MODEL_FILE, SUFFIX, sha256_of
+from hub_export.archive import SAVED_MODEL_FILE, SUFFIX, unpack_archive
 from hub_export.verification.comparison import OutputCheck as OutputCheck
 from hub_export.verification.comparison import Tolerances, check_output
 from hub_export.verification.comparison import Verification as Verification
 from hub_export.verification.images import comparison_pixels
+from hub_export.verification.statements import differing_statements
 from hub_export.verification.tflite_file import quantization_and_input_shape
 from hub_export.verification.tflite_tolerances import (
     OUTPUT_NAMES,
@@ -27,6 +28,7 @@ from hub_export.verification.tflite_tolerances import (
 from hub_export.verification.worker import BATCH, OPENVINO_FILE, Outputs
 from keras_mixers.atomic_files import write_atomically
 from keras_mixers.models.heads import features_of, is_classifier, to_probabilities, without_softmax
+from keras_mixers.models.published import read_normalisation
 
 # Largest difference, as a share of the largest expected value, by the precision that a model
 # computes in. In half precision: five times the spacing of numbers with 11 or 8 significant bits.
@@ -34,9 +36,16 @@ PRECISION_TOLERANCES = {"float32": 1e-5, "float16": 5 * 2**-10, "bfloat16": 5 * 
 
 
 def verify(
-    path: str | Path, model: keras.Model, data: np.ndarray | str | Path | None = None
+    path: str | Path,
+    model: keras.Model,
+    data: np.ndarray | str | Path | None = None,
+    labels: Sequence[str] | None = None,
+    facts: Mapping[str, object] | None = None,
 ) -> Verification:
     """Load an export in a new process, run it on real images and compare it with its model.
+
+    What the export's `labels.txt` and `metadata.json` say is compared with `labels`, with `facts`
+    and with the model's normalisation and input, as far as both are known.
 
     Args:
         path: A SavedModel's folder, its `.tar.gz`, a `.tflite` or `.onnx` file, or an OpenVINO
@@ -45,6 +54,8 @@ def verify(
             logits is compared with the model's features.
         data: A folder of images or an array (B, H, W, C) of pixels in [0, 255]. By default, eight
             crops of two photographs that come with scikit-learn.
+        labels: One name per class.
+        facts: What is known about the model, as `ModelFacts.to_json` gives it.
 
     Returns:
         What was compared, and whether it matched.
@@ -65,6 +76,8 @@ def verify(
     """
     path = Path(path)
     with unpacked_export(path) as export:
+        known = {**_own_facts(model), **(facts or {})}
+        statements = differing_statements(export, path, labels, known)
         tolerances = Tolerances(PRECISION_TOLERANCES[_lowest_precision(model)])
         if is_tflite := export.suffix == ".tflite":
             quantize, shape = quantization_and_input_shape(export)
@@ -84,7 +97,7 @@ def verify(
         check_output(name, found.get(name), value, tolerances, name in scores)
         for name, value in expected.items()
     ]
-    return Verification(path.name, len(pixels), tuple(checks))
+    return Verification(path.name, len(pixels), tuple(checks), statements)
 
 
 def export_verified(
@@ -134,7 +147,7 @@ def unpacked_export(path: Path) -> Iterator[Path]:
         yield path
     elif path.name.endswith(SUFFIX) and path.is_file():
         with tempfile.TemporaryDirectory() as folder:
-            _unpack(path, Path(folder))
+            unpack_archive(path, Path(folder))
             yield _require_saved_model(Path(folder), path)
     else:
         yield _require_saved_model(path, path)
@@ -149,20 +162,6 @@ def _require_saved_model(folder: Path, named: Path) -> Path:
         f"{SUFFIX} of such a folder, a .tflite or .onnx file, or a folder with a file "
         f"{OPENVINO_FILE!r}."
     )
-
-
-def _unpack(archive: Path, folder: Path) -> None:
-    """Unpack an archive, after comparing it with the checksum beside it, if there is one."""
-    checksum = archive.with_name(f"{archive.name}.sha256")
-    if checksum.is_file():
-        digest = checksum.read_text(encoding="utf-8").split(maxsplit=1)[:1]
-        if digest != [sha256_of(archive)]:
-            raise ValueError(f"{archive} is damaged: its sha256 is not the one in {checksum.name}.")
-    try:
-        with tarfile.open(archive) as tar:
-            tar.extractall(folder, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise ValueError(f"{archive} can't be unpacked ({error}).") from None
 
 
 def _run_in_new_process(export: Path, named: Path, pixels: np.ndarray) -> Outputs:
@@ -182,7 +181,15 @@ def _start_worker(export: Path, images: Path, outputs: Path) -> str:
     arguments = (str(path) for path in (export, images, outputs))
     # -P: files in the current folder must not shadow Python's modules.
     command = [sys.executable, "-P", "-m", "hub_export.verification.worker", *arguments]
-    process = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    # The worker ends with its standard input, which this process holds open as long as it lives.
+    end, held_open = os.pipe()
+    try:
+        process = subprocess.run(
+            command, stdin=end, capture_output=True, text=True, errors="replace"
+        )
+    finally:
+        os.close(end)
+        os.close(held_open)
     if process.returncode == 0:
         return ""
     return (process.stderr.strip() or f"status {process.returncode}").splitlines()[-1]
@@ -211,6 +218,12 @@ def _expected_outputs(
         "image_classification:default": logits,
         "feature_vector:default": features,
     }
+
+
+def _own_facts(model: keras.Model) -> dict[str, object]:
+    """Return what a model itself tells, as in an export's metadata."""
+    mean, std = read_normalisation(model)
+    return {"mean": mean, "std": std, "input_shape": model.inputs[0].shape[1:]}
 
 
 def _predict(model: keras.Model, pixels: np.ndarray) -> np.ndarray:

@@ -2,10 +2,13 @@
 
 The command's arguments are EXPORT IN.npy OUT.npz. IN.npy holds pixels (B, H, W, C), uint8; each
 output (B, ...) is written to OUT.npz under the name that `verify` gives it. This runs in a process
-of its own, so that nothing of the exported model that is still in memory can stand in for it.
+of its own, so that nothing of the exported model that is still in memory can stand in for it. It
+ends as soon as its standard input does.
 """
 
+import os
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,13 +20,18 @@ OPENVINO_FILE = "model.xml"
 Outputs = dict[str, np.ndarray]
 
 
-def load_export(path: Path) -> Callable[[np.ndarray], Outputs]:
-    """Return a function from pixels (B, H, W, C), uint8, to the outputs of an export, by name."""
+def load_export(path: Path, threads: int | None = None) -> Callable[[np.ndarray], Outputs]:
+    """Return a function from pixels (B, H, W, C), uint8, to the outputs of an export, by name.
+
+    Args:
+        path: The file or folder of the export.
+        threads: Number of threads of a runtime other than TensorFlow; its own choice by default.
+    """
     if (path / OPENVINO_FILE).is_file():
-        return _load_openvino(path)
+        return _load_openvino(path, threads)
     if path.is_dir():
         return _load_saved_model(path)
-    return _load_onnx(path) if path.suffix == ".onnx" else _load_tflite(path)
+    return (_load_onnx if path.suffix == ".onnx" else _load_tflite)(path, threads)
 
 
 def _load_saved_model(path: Path) -> Callable[[np.ndarray], Outputs]:
@@ -46,10 +54,10 @@ def _load_saved_model(path: Path) -> Callable[[np.ndarray], Outputs]:
     return run
 
 
-def _load_tflite(path: Path) -> Callable[[np.ndarray], Outputs]:
+def _load_tflite(path: Path, threads: int | None) -> Callable[[np.ndarray], Outputs]:
     from ai_edge_litert.interpreter import Interpreter
 
-    runner = Interpreter(str(path)).get_signature_runner()
+    runner = Interpreter(str(path), num_threads=threads).get_signature_runner()
     (images,) = runner.get_input_details().values()
     details = runner.get_output_details()
     size = int(images["shape_signature"][0])
@@ -88,10 +96,12 @@ def _dequantise_output(numbers: np.ndarray, details: dict) -> np.ndarray:
     return (numbers.astype("float32") - zero) * np.float32(scale)
 
 
-def _load_onnx(path: Path) -> Callable[[np.ndarray], Outputs]:
+def _load_onnx(path: Path, threads: int | None) -> Callable[[np.ndarray], Outputs]:
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
 
     def run(pixels: np.ndarray) -> Outputs:
@@ -101,11 +111,13 @@ def _load_onnx(path: Path) -> Callable[[np.ndarray], Outputs]:
     return run
 
 
-def _load_openvino(path: Path) -> Callable[[np.ndarray], Outputs]:
+def _load_openvino(path: Path, threads: int | None) -> Callable[[np.ndarray], Outputs]:
     import openvino
 
     # By default, OpenVINO computes in bfloat16 if the processor supports it.
-    options = {"INFERENCE_PRECISION_HINT": "f32"}
+    options: dict[str, object] = {"INFERENCE_PRECISION_HINT": "f32"}
+    if threads is not None:
+        options["INFERENCE_NUM_THREADS"] = threads
     network = openvino.compile_model(str(path / OPENVINO_FILE), "CPU", options)
 
     def run(pixels: np.ndarray) -> Outputs:
@@ -124,5 +136,11 @@ def main(path: str, pixels: str, outputs: str) -> None:
     np.savez(outputs, **whole)
 
 
+def _end_with_input() -> None:
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=_end_with_input, daemon=True).start()
     main(*sys.argv[1:])

@@ -7,7 +7,7 @@ from typing import Literal
 from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.catalogue.source import Source
 
-Argument = int | float | str
+Argument = int | float | bool | str
 
 
 @dataclass(frozen=True)

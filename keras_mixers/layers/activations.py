@@ -5,6 +5,9 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
+from keras_mixers.gradients.activations import gelu_derivative, gelu_tanh_derivative, recompute
+from keras_mixers.gradients.use import gradients_pay
+
 Activation = str | Callable
 
 
@@ -35,6 +38,20 @@ def gelu_tanh(x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 _OURS = {"gelu": gelu, "gelu_tanh": gelu_tanh}
+_DERIVATIVES = {gelu: gelu_derivative, gelu_tanh: gelu_tanh_derivative}
+
+
+def activate(
+    activation: Callable, inputs: keras.KerasTensor, training: bool | None
+) -> keras.KerasTensor:
+    """Apply an activation; in training, GELU keeps its inputs alone for the gradient.
+
+    >>> float(activate(gelu, keras.ops.convert_to_tensor(0.0), training=True))
+    0.0
+    """
+    if activation in _DERIVATIVES and gradients_pay(training):
+        return recompute(activation, _DERIVATIVES[activation], inputs)
+    return activation(inputs)
 
 
 def get_activation(activation: Activation) -> Callable:

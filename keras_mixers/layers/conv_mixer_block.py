@@ -3,7 +3,13 @@ from typing import Any
 import keras
 
 from keras_mixers.argument_checks import check_channels_last, check_integer, check_known, check_rank
-from keras_mixers.layers.activations import Activation, get_activation, serialize_activation
+from keras_mixers.layers.activations import (
+    Activation,
+    activate,
+    get_activation,
+    serialize_activation,
+)
+from keras_mixers.layers.convolutions import DepthwiseConv, PointwiseConv
 from keras_mixers.layers.initializers import fan_in_uniform
 
 # PyTorch's defaults, which the authors trained with; Keras's are 1e-3 and 0.99.
@@ -47,7 +53,7 @@ class ConvMixerBlock(keras.layers.Layer):
         channels = check_known("ConvMixerBlock", "the channels", input_shape[-1])
         shared = {"dtype": self.dtype_policy}
         # Not Conv2D(groups=channels): Keras sends that through XLA, 50 times slower on CPUs.
-        self.depthwise = keras.layers.DepthwiseConv2D(
+        self.depthwise = DepthwiseConv(
             self.kernel_size,
             padding="same",
             data_format="channels_last",
@@ -59,7 +65,7 @@ class ConvMixerBlock(keras.layers.Layer):
         self.depthwise_norm = keras.layers.BatchNormalization(
             name="depthwise_norm", **BATCH_NORM, **shared
         )
-        self.pointwise = keras.layers.Conv2D(
+        self.pointwise = PointwiseConv(
             channels,
             1,
             data_format="channels_last",
@@ -75,9 +81,9 @@ class ConvMixerBlock(keras.layers.Layer):
             layer.build(input_shape)
 
     def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
-        x = self.activation(self.depthwise(inputs))
+        x = activate(self.activation, self.depthwise(inputs, training=training), training)
         x = inputs + self.depthwise_norm(x, training=training)
-        x = self.activation(self.pointwise(x))
+        x = activate(self.activation, self.pointwise(x, training=training), training)
         return self.pointwise_norm(x, training=training)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

@@ -4,7 +4,12 @@ import keras
 from keras import ops
 
 from keras_mixers.argument_checks import check_integer, check_known, check_rank, check_rate
-from keras_mixers.layers.activations import Activation, get_activation, serialize_activation
+from keras_mixers.layers.activations import (
+    Activation,
+    activate,
+    get_activation,
+    serialize_activation,
+)
 from keras_mixers.layers.drop_path import DropPath
 from keras_mixers.layers.layer_norm import FLAX_EPSILON, LayerNorm
 from keras_mixers.layers.reshape import reshape_keeping_batch
@@ -75,7 +80,7 @@ class GMLPBlock(keras.layers.Layer):
         tokens, channels = inputs.shape[1:]
         # On rank 2 TensorFlow fuses product, bias and GELU into one call; on rank 3 it does not.
         y = ops.reshape(self.norm(inputs), (-1, channels))
-        y = self.dropout(self.activation(self.dense_0(y)), training=training)
+        y = self.dropout(activate(self.activation, self.dense_0(y), training), training=training)
         y = reshape_keeping_batch(y, (tokens, self.channels_mlp_dim), like=inputs)
         y = self.dropout(self.dense_1(self.gate(y)), training=training)
         return inputs + self.drop_path(y, training=training)

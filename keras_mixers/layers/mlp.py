@@ -4,7 +4,12 @@ import keras
 from keras import ops
 
 from keras_mixers.argument_checks import check_integer, check_known, check_rank, check_rate
-from keras_mixers.layers.activations import Activation, get_activation, serialize_activation
+from keras_mixers.layers.activations import (
+    Activation,
+    activate,
+    get_activation,
+    serialize_activation,
+)
 from keras_mixers.layers.reshape import reshape_keeping_batch
 
 
@@ -68,7 +73,7 @@ class MLP(keras.layers.Layer):
     def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
         # TensorFlow fuses matrix product, bias and GELU into one call at rank 2, but not at rank 3.
         x = ops.reshape(inputs, (-1, inputs.shape[-1]))
-        x = self.dropout(self.activation(self.dense_0(x)), training=training)
+        x = self.dropout(activate(self.activation, self.dense_0(x), training), training=training)
         x = self.dropout(self.dense_1(x), training=training)
         return reshape_keeping_batch(x, inputs.shape[1:], like=inputs)
 

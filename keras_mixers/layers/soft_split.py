@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -11,9 +12,10 @@ from keras_mixers.layers.reshape import reshape_keeping_batch
 class SoftSplit(keras.layers.Layer):
     """Cuts a map into overlapping k x k patches and returns them as tokens.
 
-    The zero-padded map is sliced with stride s along its columns, then along its rows. That needs
-    neither arithmetic nor constants, and it converts to TFLite, ONNX and OpenVINO, which refuse or
-    inflate the patch operators of the backends.
+    The zero-padded map is cut into s x s blocks, where s is the stride, by reshaping. A patch is
+    made of a block and those to the right of it and below, of which the last belong to it in part.
+    That needs neither arithmetic nor strided slices, and it converts to TFLite, ONNX and OpenVINO,
+    which refuse or inflate the patch operators of the backends.
 
     Input: (B, H, W, C). Output: (B, N, k * k * C), the patches row by row, each in the order
     (row, column, channel), where N = ((H + 2p - k) // s + 1) * ((W + 2p - k) // s + 1).
@@ -52,16 +54,43 @@ class SoftSplit(keras.layers.Layer):
     def _patches(self, side: int) -> int:
         return (side + 2 * self.padding - self.kernel_size) // self.stride + 1
 
-    def _windows(self) -> list[slice]:
-        """Return a slice for each offset within a patch, which takes it from every patch."""
-        k = self.kernel_size
-        return [slice(i, i + 1 - k or None, self.stride) for i in range(k)]
+    @property
+    def _blocks_after(self) -> int:
+        """Number of blocks, along one axis, that a patch reaches into after its first."""
+        return -(-self.kernel_size // self.stride) - 1
+
+    def _border(self, side: int | None) -> tuple[int, int]:
+        """Return how many zeros to add before and after a side, so that all blocks are whole."""
+        if side is None:  # At most; what is too much is cut off.
+            return self.padding, self.padding + self.stride - 1
+        whole = (self._patches(side) + self._blocks_after) * self.stride
+        return self.padding, max(0, whole - side - self.padding)
+
+    def _widths(self, size: int) -> Iterator[tuple[int, int]]:
+        """Yield the number of each block of a patch, and how much of it the patch takes.
+
+        Args:
+            size: Numbers in each row or column of a block.
+        """
+        for i in range(self._blocks_after + 1):
+            yield i, min(self.stride, self.kernel_size - i * self.stride) * size
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        border = (self.padding, self.padding)
-        x = ops.pad(inputs, ((0, 0), border, border, (0, 0)))
-        x = ops.concatenate([x[:, :, window] for window in self._windows()], axis=-1)
-        x = ops.concatenate([x[:, window] for window in self._windows()], axis=-1)
+        s, more = self.stride, self._blocks_after
+        _, height, width, channels = ops.shape(inputs)
+        rows, columns = self.grid(height, width)
+        borders = [self._border(side) for side in inputs.shape[1:3]]
+        x = ops.pad(inputs, ((0, 0), *borders, (0, 0)))
+        x = x[:, : (rows + more) * s, : (columns + more) * s]  # Some reach into no patch.
+        x = ops.reshape(x, (-1, (rows + more) * s, columns + more, s * channels))
+        parts = [x[:, :, i : i + columns, :width] for i, width in self._widths(channels)]
+        x = ops.concatenate(parts, axis=-1)
+        # Brings the rows of each block together.
+        size = self.kernel_size * channels
+        x = ops.transpose(ops.reshape(x, (-1, s, columns, size)), (0, 2, 1, 3))
+        x = ops.reshape(x, (-1, rows + more, columns, s * size))
+        parts = [x[:, i : i + rows, :, :width] for i, width in self._widths(size)]
+        x = ops.concatenate(parts, axis=-1)
         return reshape_keeping_batch(x, self.compute_output_shape(inputs.shape)[1:], like=inputs)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

@@ -15,7 +15,8 @@ from keras_mixers.layers import (
     TransformerBlock,
 )
 
-_FAMILY_OF_BLOCK: dict[type[keras.layers.Layer], str] = {
+# Blocks that a model's depth counts, with the function that builds models of them.
+FAMILY_OF_BLOCK: dict[type[keras.layers.Layer], str] = {
     ConvMixerBlock: "ConvMixer",
     MixerBlock: "MLPMixer",
     TransformerBlock: "T2TViT",
@@ -59,12 +60,12 @@ def model_family(model: keras.Model) -> str | None:
         return None
     # ViT and T2T-ViT share their blocks, but only ViT learns its positions.
     is_vit = any(isinstance(layer, LearnedPosition) for layer in model.layers)
-    return "ViT" if is_vit else _FAMILY_OF_BLOCK[type(blocks[0])]
+    return "ViT" if is_vit else FAMILY_OF_BLOCK[type(blocks[0])]
 
 
 def family_blocks(model: keras.Model) -> list[keras.layers.Layer]:
     """Return the blocks that a model's depth counts, such as its `MixerBlock`s."""
-    return [layer for layer in model.layers if type(layer) in _FAMILY_OF_BLOCK]
+    return [layer for layer in model.layers if type(layer) in FAMILY_OF_BLOCK]
 
 
 def read_normalisation(

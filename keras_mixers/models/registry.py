@@ -9,7 +9,7 @@ from keras_mixers.catalogue import resolve_variant
 from keras_mixers.catalogue.sources import find_source, is_weights_name
 from keras_mixers.catalogue.variant import Variant
 from keras_mixers.layers.activations import Activation
-from keras_mixers.models.common import InputShape
+from keras_mixers.models import common
 from keras_mixers.models.conv_mixer import ConvMixer
 from keras_mixers.models.gmlp import gMLP
 from keras_mixers.models.mlp_mixer import MLPMixer
@@ -35,7 +35,7 @@ def create_model(
     include_preprocessing: bool = True,
     weights: str | Path | None = None,
     input_tensor: keras.KerasTensor | None = None,
-    input_shape: InputShape | None = None,
+    input_shape: common.InputShape | None = None,
     pooling: str | None = None,
     classes: int | None = None,
     classifier_activation: Activation | None = "softmax",
@@ -48,7 +48,8 @@ def create_model(
     Args:
         name: Name of the variant, one of `list_models()`, and of the model.
         include_top: Whether to end in the classifier.
-        include_preprocessing: Whether the first layer normalises pixels in [0, 255].
+        include_preprocessing: Whether the first layer normalises pixels in [0, 255], with the
+            mean and standard deviation of the weights, or else of the variant's publication.
         weights: Name of released weights, one of `model_info(name).weights`, such as "imagenet",
             or path of a released checkpoint or a Keras `.weights.h5` file; None keeps the initial
             weights.
@@ -71,6 +72,11 @@ def create_model(
     arguments = dict(variant.arguments)
     if input_shape is None:
         input_shape = variant.input_shape
+    if include_preprocessing and not is_weights_name(weights):
+        # Of a family's variants, some were published with other statistics than it has by default.
+        images = common.image_input(input_tensor, input_shape)
+        input_tensor = common.preprocess(images, variant.preprocessing, None)
+        include_preprocessing = False
     if variant.family == "MLPMixer" and weights is not None:
         new_shape = input_shape if input_tensor is None else input_tensor.shape[1:]
         arguments["tokens_mlp_dim"] = _spread_tokens_mlp_dim(variant, new_shape)

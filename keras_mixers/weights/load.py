@@ -4,14 +4,21 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import keras
-import numpy as np
 
-from keras_mixers.weights.adapt import Position, adapt_to_model
+from keras_mixers.weights.adapt import Position, Values, adapt_to_model
+from keras_mixers.weights.checks import (
+    HEAD,
+    cast,
+    check_names,
+    check_shapes,
+    check_types,
+    first_few,
+    transform,
+)
 from keras_mixers.weights.errors import CheckpointError
-from keras_mixers.weights.layouts import LAYOUTS, Layout, Rule
+from keras_mixers.weights.keras_weights import load_keras_weights
+from keras_mixers.weights.layouts import LAYOUTS, Layout
 from keras_mixers.weights.read import Checkpoint, read_checkpoint
-
-_HEAD = "head/"
 
 
 def load_checkpoint(
@@ -24,7 +31,12 @@ def load_checkpoint(
     """Load a released checkpoint into a model of this library.
 
     Every key of the file must be used and every weight of the model filled; a model without a head
-    ignores the file's head. If anything does not fit, the model stays as it was.
+    ignores the file's head. All is read, converted and checked before the first weight is changed:
+    if anything does not fit, or is NaN or infinite, the model stays as it was.
+
+    The checksums of zip archives are compared, which `.npz` files and those of torch are. In
+    `.safetensors` files and torch's pickles from before torch 1.6, which have none, changed numbers
+    stay unseen unless the file's sha256 is known, as those of downloads may be.
 
     The model may have another number of input channels: the weights of the patch embedding are
     summed for one channel and repeated for more. A T2T-ViT may have any other resolution, and an
@@ -43,7 +55,7 @@ def load_checkpoint(
     Raises:
         FileNotFoundError: If there is no such file.
         CheckpointError: A ValueError, if the file is damaged or does not fit the model; the message
-            names the keys that are left over, missing, or of another shape.
+            names the keys that are left over, missing, of another shape or type, or not finite.
         ImportError: If the file needs torch, which is not installed.
 
     Example:
@@ -52,36 +64,50 @@ def load_checkpoint(
     >>> keras_mixers.load_checkpoint(model, "Mixer-B_16.npz")  # doctest: +SKIP
     """
     arrays = read_checkpoint(path)
-    source = Path(path).name
     weights = {weight.path: weight for weight in model.weights}
-    layout = _choose_layout(model, weights, arrays, source)
+    layout = _choose_layout(model, weights, arrays, Path(path).name)
     if skip_head:
-        weights = {name: weight for name, weight in weights.items() if not name.startswith(_HEAD)}
-    rules = [rule for rule in layout.expand(_number_of_blocks(weights)) if rule.weight in weights]
-    _check_names(layout, rules, weights, arrays, source)
-    values = {rule.weight: rule.value(arrays) for rule in rules}
-    try:
-        values = adapt_to_model(model, values, position)
-    except ValueError as error:
-        raise CheckpointError(f"{source} does not fit the model: {error}") from None
-    _check_shapes([rule for rule in rules if rule.weight in values], weights, values, source)
-    for name, value in values.items():
+        weights = {name: weight for name, weight in weights.items() if not name.startswith(HEAD)}
+    for name, value in _values(model, weights, layout, arrays, Path(path).name, position).items():
         weights[name].assign(value)
 
 
 def load_weights(model: keras.Model, path: str | Path) -> None:
     """Load a released checkpoint or a Keras `.weights.h5` file, as `load_checkpoint` does."""
-    if not str(path).endswith(".weights.h5"):
+    if str(path).endswith(".weights.h5"):
+        load_keras_weights(model, Path(path))
+    else:
         load_checkpoint(model, path)
-        return
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"There is no weights file {str(path)!r}.")
-    model.load_weights(path)
 
 
 def _number_of_blocks(weights: Iterable[str]) -> int:
     """Return how many blocks the model has."""
     return len({name.split("/")[0] for name in weights if name.startswith("block_")})
+
+
+def _values(
+    model: keras.Model,
+    weights: dict[str, keras.Variable],
+    layout: Layout,
+    arrays: Checkpoint,
+    source: str,
+    position: Position,
+) -> Values:
+    """Return what is to be assigned to each weight, checked to the end."""
+    every_rule = list(layout.expand(_number_of_blocks(weights)))
+    rules = [rule for rule in every_rule if rule.weight in weights]
+    headless = not any(name.startswith(HEAD) for name in weights)
+    head = [rule for rule in every_rule if headless and rule.weight.startswith(HEAD)]
+    check_names(layout, rules, head, arrays, source)
+    check_types(rules, arrays, source)
+    values = transform(rules, weights, arrays, source)
+    try:
+        values = adapt_to_model(model, values, position)
+    except ValueError as error:
+        raise CheckpointError(f"{source} does not fit the model: {error}") from None
+    rules = [rule for rule in rules if rule.weight in values]
+    check_shapes(rules, weights, values, source)
+    return cast(rules, weights, values, source)
 
 
 def _choose_layout(
@@ -105,62 +131,6 @@ def _choose_layout(
     if len(expected & set(arrays)) < len(expected) / 2:
         raise CheckpointError(
             f"{source} is a checkpoint of another architecture than the model {model.name!r}: it "
-            f"holds {_first_few(sorted(arrays))}; expected {_first_few(sorted(expected))}."
+            f"holds {first_few(sorted(arrays))}; expected {first_few(sorted(expected))}."
         )
     return layout
-
-
-def _check_names(
-    layout: Layout,
-    rules: list[Rule],
-    weights: Iterable[str],
-    arrays: Checkpoint,
-    source: str,
-) -> None:
-    """Raise CheckpointError if a weight would stay empty or a key unused."""
-    headless = not any(name.startswith(_HEAD) for name in weights)
-    head = {
-        key
-        for rule in layout.expand(_number_of_blocks(weights))
-        if headless and rule.weight.startswith(_HEAD)
-        for key in rule.keys
-    }
-    used = {key for rule in rules for key in rule.keys}
-    missing = sorted(used - set(arrays))
-    unused = sorted(
-        key for key in set(arrays) - used - head if not key.endswith(layout.ignored or ("\0",))
-    )
-    if missing or unused:
-        problems = [f"lacks {_first_few(missing)}"] * bool(missing)
-        problems += [f"holds {_first_few(unused)}, which the model has no place for"] * bool(unused)
-        raise CheckpointError(f"{source} ({layout.name}) {' and '.join(problems)}.")
-
-
-def _check_shapes(
-    rules: list[Rule],
-    weights: dict[str, keras.Variable],
-    values: dict[str, np.ndarray],
-    source: str,
-) -> None:
-    """Raise CheckpointError if an array has another shape than its weight."""
-    wrong = [rule for rule in rules if values[rule.weight].shape != weights[rule.weight].shape]
-    if not wrong:
-        return
-    if all(rule.weight.startswith(_HEAD) for rule in wrong):
-        theirs, ours = (side[wrong[0].weight].shape[-1] for side in (values, weights))
-        raise CheckpointError(
-            f"{source} has {theirs} classes, but the model has classes={ours}; build it with "
-            f"classes={theirs}, or with include_top=False to leave the head out."
-        )
-    shapes = [
-        f"{', '.join(rule.keys)} has shape {values[rule.weight].shape}, expected "
-        f"{weights[rule.weight].shape}"
-        for rule in wrong
-    ]
-    raise CheckpointError(f"{source} has other shapes than the model: {_first_few(shapes, '; ')}.")
-
-
-def _first_few(items: list[str], separator: str = ", ") -> str:
-    """Return the first items as text, and how many more there are."""
-    rest = f"{separator}and {len(items) - 3} more" if len(items) > 3 else ""
-    return separator.join(items[:3]) + rest

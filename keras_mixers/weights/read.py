@@ -1,19 +1,17 @@
 """Reads released files of all formats into {name: array}."""
 
-import argparse
-import pickle
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from keras_mixers.weights.errors import CheckpointError
+from keras_mixers.weights.errors import CheckpointError, as_checkpoint_error
+from keras_mixers.weights.read_npz import read_npz
+from keras_mixers.weights.read_safetensors import read_safetensors
+from keras_mixers.weights.read_torch import read_torch
 
 Checkpoint = dict[str, np.ndarray]
 
-# Keys under which training programs save the weights; the averaged weights come first.
-_NESTED = ("state_dict_ema", "state_dict", "model", "net")
 _PREFIXES = ("module.", "opt/target/", "params/")
 
 
@@ -51,69 +49,23 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             "expected one of "
             f"{', '.join(_READERS)}."
         )
-    return _remove_prefixes(_READERS[path.suffix](path))
+    kind, read = _READERS[path.suffix]
+    with as_checkpoint_error(path, kind):
+        arrays = _remove_prefixes(read(path))
+    for name in arrays:
+        if not name.isprintable():
+            raise CheckpointError(
+                f"{path.name} is damaged: it holds the key {name!r}, expected printable text; get "
+                "the file again."
+            )
+    return arrays
 
 
-def _read_safetensors(path: Path) -> Checkpoint:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError, KeyError, TypeError) as error:
-        raise _damage_error(path, "safetensors", error) from None
-
-
-def _read_npz(path: Path) -> Checkpoint:
-    try:
-        # numpy does not close a damaged file that it opened itself.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise _damage_error(path, "npz", error) from None
-
-
-def _read_torch(path: Path) -> Checkpoint:
-    try:
-        import torch
-    except ImportError:
-        raise ImportError(
-            f"{path.name} is a PyTorch file, and PyTorch is not installed: "
-            "pip install 'keras-mixers[torch]'."
-        ) from None
-    try:
-        # The T2T-ViT authors saved their command line beside the weights.
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
-        raise _damage_error(path, "torch", error) from None
-    while isinstance(content, Mapping):
-        nested = next((name for name in _NESTED if isinstance(content.get(name), Mapping)), None)
-        if nested is None:
-            break
-        content = content[nested]
-    tensors = content if isinstance(content, Mapping) else {}
-    if not tensors or not all(isinstance(value, torch.Tensor) for value in tensors.values()):
-        raise CheckpointError(f"{path.name} holds no weights by name; expected a state_dict.")
-    return {
-        str(name): (value.float() if value.dtype == torch.bfloat16 else value).numpy()
-        for name, value in tensors.items()
-    }
-
-
-_READERS: dict[str, Callable[[Path], Checkpoint]] = {
-    ".safetensors": _read_safetensors,
-    ".npz": _read_npz,
-    **dict.fromkeys((".pth", ".pt", ".bin", ".tar"), _read_torch),
+_READERS: dict[str, tuple[str, Callable[[Path], Checkpoint]]] = {
+    ".safetensors": ("safetensors", read_safetensors),
+    ".npz": ("npz", read_npz),
+    **dict.fromkeys((".pth", ".pt", ".bin", ".tar"), ("torch", read_torch)),
 }
-
-
-def _damage_error(path: Path, kind: str, error: Exception) -> CheckpointError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
-    return CheckpointError(
-        f"{path.name} can't be read as a {kind} checkpoint; it may be incomplete, of another "
-        f"format, or unsafe ({reason[:200]})."
-    )
 
 
 def _remove_prefixes(arrays: Checkpoint) -> Checkpoint:

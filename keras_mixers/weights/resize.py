@@ -133,7 +133,8 @@ def spread_token_dense(
         Kernel (K S, K S) and bias (K S,), for a grid of K parts.
 
     Raises:
-        ValueError: If the new grid is not a multiple of the old one.
+        ValueError: If the new grid is not a multiple of the old one, or the weights don't fit the
+            old one.
 
     Example:
 
@@ -146,6 +147,12 @@ def spread_token_dense(
     Reference: Tolstikhin et al., https://arxiv.org/abs/2105.01601, appendix C.
     """
     tokens = _tokens_of_parts(old_grid, scale_factors(old_grid, new_grid))
+    size = math.prod(old_grid)
+    if kernel.shape != (size, size) or bias.shape != (size,):  # Others could be repeated to fit.
+        raise ValueError(
+            f"A layer over {_format_grid(old_grid)} patches has kernel ({size}, {size}) and bias "
+            f"({size},); received shapes {kernel.shape}, {bias.shape}."
+        )
     new_kernel = np.zeros((tokens.size, tokens.size), kernel.dtype)
     new_kernel[tokens[:, :, np.newaxis], tokens[:, np.newaxis]] = kernel
     new_bias = np.zeros(tokens.size, bias.dtype)

@@ -11,6 +11,7 @@ import numpy as np
 
 import keras_mixers
 from keras_mixers.layers import DropPath, TokenPerformer, TokenTransformer, TransformerBlock
+from tests.helpers.backend_gradients import PAIRS, draw, gradients
 from tests.helpers.rounding import roundings_in
 from tests.helpers.tiny_models import BUILDERS, SHAPE, build
 from tests.keras_mixers.weights.golden import DATA, GOLDEN, reference
@@ -30,6 +31,10 @@ def main(folder: Path, other: Path | None = None) -> None:
         arrays[f"golden/{name}"] = logits(model, reference(name).images)
         arrays[f"golden/{name}/roundings"] = np.array(roundings_in(model.weights))
     arrays.update(layers_alone())
+    for name, pair in PAIRS.items():
+        for side in ("own", "backends"):
+            found = gradients(getattr(pair, side), draw(pair))
+            arrays.update({f"gradients/{name}/{side}/{i}": a for i, a in enumerate(found)})
     arrays["backend"] = np.array(keras.backend.backend())
     arrays["modules"] = np.array(sorted(name for name in sys.modules if "." not in name))
     np.savez(folder / "arrays.npz", **arrays)

@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.helpers.rounding import assert_close
+from tests.helpers.backend_gradients import PAIRS
+from tests.helpers.rounding import assert_all_close, assert_close
 from tests.helpers.tiny_models import BUILDERS
 from tests.keras_mixers.weights.golden import GOLDEN, reference
 
@@ -39,9 +41,9 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Arrays]:
     folder = tmp_path_factory.mktemp("backends")
     first, *others = BACKENDS
     results = {first: compute(first, folder / first)}
-    for backend in others:
-        results[backend] = compute(backend, folder / backend, folder / first)
-    return results
+    with ThreadPoolExecutor() as executor:
+        found = executor.map(lambda name: compute(name, folder / name, folder / first), others)
+        return results | dict(zip(others, found, strict=True))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -109,3 +111,17 @@ def test_drop_path(computed: dict[str, Arrays], backend: str) -> None:
     samples = computed[backend]["drop_path"].reshape(64, -1)
     assert np.all(samples == samples[:, :1])
     assert set(samples[:, 0]) == {0.0, 2.0}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", PAIRS)
+def test_our_gradients(computed: dict[str, Arrays], name: str, backend: str) -> None:
+    arrays = computed[backend]
+    sides = (
+        [arrays[key] for key in sorted(arrays) if key.startswith(f"gradients/{name}/{side}/")]
+        for side in ("own", "backends")
+    )
+    found, expected = sides
+    assert len(found) == 1 + len(PAIRS[name].shapes)
+    # Transforms and sums over 2 x 6 x 9 positions, or an activation's derivative.
+    assert_all_close(found, expected, 2 * (3 * (6 + 9 + 7) + 2 * 6 * 9 + 7 * 7))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.table import Table
 
 import keras_mixers
 from keras_mixers_cli import console
@@ -131,6 +132,7 @@ def test_quickstart_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (ValueError("It went\nwrong."), "It went wrong."),
         (TrainingError("It went wrong."), "It went wrong."),
+        (ValueError("\x1b]0;title\x07 is \udcff."), r"\x1b]0;title\x07 is \udcff."),
         (PermissionError(13, "Permission denied", "there"), "there: Permission denied."),
         (
             ModuleNotFoundError("No module named 'sklearn'", name="sklearn"),
@@ -146,6 +148,16 @@ def test_errors_are_one_line(
 
     fake_quickstart(monkeypatch, fail)
     assert failure(run("quickstart")) == f"error: {message}\n"
+
+
+def test_names_in_tables_do_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table("a\x1b[2J", "b")
+    table.add_row("\x9b2J\n", ":cat: [red]")
+    console.print_table(table)
+    lines = capsys.readouterr().out.splitlines()
+    heading, _, row = (line.strip() for line in lines if line.strip())
+    assert heading.split() == [r"a\x1b[2J", "b"]
+    assert row.split(maxsplit=1) == [r"\x9b2J\n", ":cat: [red]"]
 
 
 def test_long_errors_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,8 +96,11 @@ def test_hub_replaces_an_export_only_if_told(
 def test_verify_compares_every_part_of_a_folder(
     trained: Path, exported: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def compare(path: Path, model: keras.Model, data: Path | None) -> Verification:
+    def compare(
+        path: Path, model: keras.Model, data: Path | None, labels: list[str], facts: dict
+    ) -> Verification:
         assert (model.name, data) == ("mine", None)
+        assert (labels, facts["crop"], facts["dataset"]) == (list("abcde"), 0.75, "letters")
         return Verification(path.name, images=8, checks=())
 
     monkeypatch.setattr(verification, "verify", compare)
@@ -118,6 +121,27 @@ def test_verify_names_another_model_s_export(exported: tuple[Path, str], tmp_pat
         "error: classification.tar.gz doesn't match the model: call differs"
     )
     assert result.stderr.count("\n") == 1
+
+
+def test_verify_reads_labels_and_metadata(
+    trained: Path, exported: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "classification"
+    shutil.copytree(exported[0] / "classification", folder)
+    arguments = ("verify", folder, "--against", trained)
+    assert run(*arguments).exit_code == 0
+    (folder / "assets" / "labels.txt").write_text("b\na\nc\nd\ne\n")
+    metadata = json.loads((folder / "assets" / "metadata.json").read_text())
+    (folder / "assets" / "metadata.json").write_text(json.dumps({**metadata, "crop": 0.5}))
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "error: classification doesn't match the model: labels.txt calls class 0 'b', expected "
+        "'a'; metadata.json says crop 0.5, expected 0.75.\n"
+    )
+    result = run(*arguments, "--labels", folder / "assets" / "labels.txt")
+    assert result.stderr.count(";") == 0
+    assert "metadata.json says crop 0.5" in result.stderr
 
 
 def test_verify_on_own_images(trained: Path, tmp_path: Path) -> None:

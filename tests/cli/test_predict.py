@@ -178,6 +178,31 @@ def test_predict_crops_as_the_variant_was_evaluated(folder: Path, tmp_path: Path
     assert shown(result)["good.jpg"][0][1] == pytest.approx(best, abs=5.1e-5)
 
 
+def test_names_of_files_do_not_steer_the_terminal(folder: Path, tmp_path: Path) -> None:
+    title = "\x1b]0;title\x07"
+    whole, cut = tmp_path / f"{title}.jpg", tmp_path / f"cut{title}.jpg"
+    not_utf8 = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jpg"))
+    for path in (whole, not_utf8):
+        path.write_bytes((folder / "good.jpg").read_bytes())
+    cut.write_bytes((folder / "cut.jpg").read_bytes())
+    model = tmp_path / "lone.keras"
+    classifier().save(model)
+    (tmp_path / "labels.txt").write_text(f"{title}\n" * CLASSES)
+    result = run("predict", "--model", model, "--top", "1", whole, cut, not_utf8)
+    assert result.exit_code == 1
+    escaped = r"\x1b]0;title\x07"
+    assert result.stdout.splitlines()[::2] == [
+        f"{tmp_path}/{escaped}.jpg",
+        f"{tmp_path}/\\udcff.jpg",
+    ]
+    warning, error = result.stderr.splitlines()
+    assert warning.startswith("warning: The class names beside lone.keras are ignored: ")
+    assert f"line 1 has control characters, which no class name may have; received '{escaped}'" in (
+        warning
+    )
+    assert error.startswith(f"error: {tmp_path}/cut{escaped}.jpg can't be read as an image (")
+
+
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing.keras": (lambda path: None, "There is no model '"),
     "text.keras": (lambda path: path.write_text("text"), "is not a .keras file, or is incomplete"),

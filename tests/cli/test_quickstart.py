@@ -34,6 +34,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.slow
 def test_writes_these_files_and_nothing_else(finished: tuple[Path, str]) -> None:
     folder, _ = finished
     assert names(folder) == FILES
@@ -42,6 +43,7 @@ def test_writes_these_files_and_nothing_else(finished: tuple[Path, str]) -> None
         assert picture.size == (1800, 960)
 
 
+@pytest.mark.slow
 def test_every_file_classifies_97_percent_of_the_held_out_digits(
     finished: tuple[Path, str],
 ) -> None:
@@ -59,6 +61,7 @@ def test_every_file_classifies_97_percent_of_the_held_out_digits(
         assert np.mean(np.argmax(found, axis=-1) == labels) >= 0.97, name
 
 
+@pytest.mark.slow
 def test_says_what_it_does_and_found(finished: tuple[Path, str]) -> None:
     folder, printed = finished
     assert "epoch 20/20" in printed
@@ -73,6 +76,7 @@ def test_says_what_it_does_and_found(finished: tuple[Path, str]) -> None:
     assert f"Everything is in {folder}." in printed
 
 
+@pytest.mark.slow
 def test_folder_is_taken_by_predict_and_export(finished: tuple[Path, str], tmp_path: Path) -> None:
     folder, _ = finished
     images, labels = digits(held_out=True)

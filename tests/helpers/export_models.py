@@ -1,11 +1,12 @@
-"""Small classifiers, one of each family, for the tests of exports."""
+"""Small classifiers of each family, for the tests of exports."""
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 import tensorflow_hub
 
 import keras_mixers
@@ -34,11 +35,24 @@ def t2t_vit() -> keras.Model:
     return keras_mixers.T2TViT(8, 1, num_heads=2, input_shape=SHAPE, classes=5, drop_rate=0.5)
 
 
+_RELATIVE = {"patch_size": 8, "input_shape": SHAPE, "classes": 5, "drop_rate": 0.5}
+_VIT = partial(keras_mixers.ViT, 8, 1, num_heads=2, **_RELATIVE)
 MODELS: dict[str, Callable[..., keras.Model]] = {
     "ConvMixer": conv_mixer,
     "MLPMixer": mlp_mixer,
     "T2TViT": t2t_vit,
+    "ViT": _VIT,
+    "ViT average": partial(_VIT, class_token=False),
+    "ViT distilled": partial(_VIT, distilled=True),
+    "ResMLP": partial(keras_mixers.ResMLP, 8, 1, initial_scale=0.5, **_RELATIVE),
+    "gMLP": partial(keras_mixers.gMLP, 8, 1, **_RELATIVE),
 }
+# Of the ViTs the distilled one has all that the others have, but the average; and what ResMLP and
+# gMLP have beside MLP-Mixer are two layers.
+SLOW = ("ViT", "ViT average", "ResMLP", "gMLP")
+every_model = [
+    pytest.param(kind, marks=[pytest.mark.slow] if kind in SLOW else []) for kind in MODELS
+]
 
 
 def images_up_to_one(count: int, seed: int = 0) -> np.ndarray:
@@ -53,12 +67,22 @@ def perturb(model: keras.Model) -> None:
 
 
 def perturbed(family: str) -> keras.Model:
-    """Return a family's classifier, the same each time, with a penalty on its head's kernel."""
+    """Return a family's classifier, the same each time, with a penalty on its head's kernels."""
     keras.utils.set_random_seed(0)
     model = MODELS[family]()
     perturb(model)
-    model.get_layer("head").kernel.regularizer = keras.regularizers.L2(PENALTY)
+    penalise_head(model)
     return model
+
+
+def head_kernels(model: keras.Model) -> list[keras.Variable]:
+    """Return the kernel of a classifier's head, or those of both heads of a distilled one."""
+    return [w for w in model.get_layer("head").trainable_weights if w.path.endswith("kernel")]
+
+
+def penalise_head(model: keras.Model) -> None:
+    for kernel in head_kernels(model):
+        kernel.regularizer = keras.regularizers.L2(PENALTY)
 
 
 def copy_of(model: keras.Model) -> keras.Model:

@@ -4,7 +4,15 @@ import keras
 import numpy as np
 
 from keras_mixers.models.heads import without_softmax
-from tests.helpers.export_models import PENALTY, SHAPE, Export, copy_of, images_up_to_one
+from tests.helpers.export_models import (
+    PENALTY,
+    SHAPE,
+    Export,
+    copy_of,
+    head_kernels,
+    images_up_to_one,
+    penalise_head,
+)
 from tests.helpers.rounding import assert_close, roundings_in
 
 IMAGES = images_up_to_one(3)
@@ -19,7 +27,7 @@ def photos() -> tuple[np.ndarray, np.ndarray]:
 
 def penalty(model: keras.Model) -> float:
     """Return what a perturbed model's head is penalised with."""
-    return PENALTY * float((model.get_layer("head").kernel.numpy() ** 2).sum())
+    return PENALTY * sum(float((kernel.numpy() ** 2).sum()) for kernel in head_kernels(model))
 
 
 def check_step(export: Export, layer, head: list[np.ndarray]) -> None:
@@ -31,7 +39,7 @@ def check_step(export: Export, layer, head: list[np.ndarray]) -> None:
         head: the weights that the Dense layer had before.
     """
     backbone = without_softmax(copy_of(export.model))
-    backbone.get_layer("head").kernel.regularizer = keras.regularizers.L2(PENALTY)
+    penalise_head(backbone)
     dense = keras.layers.Dense(3)
     scaled = keras.layers.Rescaling(255.0)
     model = keras.Sequential([keras.Input(SHAPE), scaled, backbone, dense])

@@ -27,24 +27,30 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+def worker_environments() -> list[dict[str, str]]:
+    """Return the variables of the two workers of a cluster on this machine."""
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    return [
+        {
+            "TF_CONFIG": json.dumps(
+                {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+            )
+        }
+        for index in range(2)
+    ]
+
+
 def two_workers(*arguments: str) -> list[subprocess.Popen[str]]:
     """Start `python -m` with the same arguments twice, as the two workers of a cluster."""
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    cluster = {"worker": addresses}
     return [
         subprocess.Popen(
             [sys.executable, "-m", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={
-                **os.environ,
-                "TF_CONFIG": json.dumps(
-                    {"cluster": cluster, "task": {"type": "worker", "index": index}}
-                ),
-            },
+            env={**os.environ, **environment},
         )
-        for index in range(2)
+        for environment in worker_environments()
     ]
 
 

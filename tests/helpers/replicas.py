@@ -1,66 +1,200 @@
-"""What the tests in tests/training/distributed/ run in processes of their own.
+"""What tests/training/distributed/test_replicas.py runs in processes of their own.
 
-`python -m tests.helpers.replicas GROUP mirrored` has two CPUs, and `GROUP multiworker` is one of
-two processes that TF_CONFIG names. It prints one JSON object: differences by name.
+`report("mirrored")` has two CPUs, and `report("multiworker")` is one of two processes that
+TF_CONFIG names. It prints one JSON object: differences by name, and the bound of rounding.
 """
 
+import hashlib
 import json
-import sys
-import tempfile
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_mixers.inference import load_classifier
-from tests.helpers.local_replicas import largest_difference, logical_cpus
-from tests.helpers.replica_settings import ADAMW, EPSILON, Setting, averaged, settings
-from tests.helpers.runs import batch, network, stochastic, tiny
+from benchmarks.distributed import keras_fit
+from benchmarks.distributed.sides import difference_to_one_device
+from tests.helpers.local_replicas import largest_difference
+from tests.helpers.replica_settings import EPSILON, settings
+from tests.helpers.rounding import rounding_bound
+from tests.helpers.runs import batch, network
 from training.devices import Devices
 from training.distributed.cluster import cluster_of, read_cluster
 from training.distributed.strategy import distribute_batches, open_strategy, prepare_for_replicas
-from training.loop import callbacks
-from training.loop.callbacks import AverageWeights, Checkpoints
+from training.loop.callbacks import AverageWeights
 from training.loop.mixed_precision import precision_scope
 from training.loop.trainer import Trainer
 from training.losses import build_loss
 from training.optimizer import SGD, AdamW
-from training.train import train
+
+# Roundings of a step: of `network`, as tests/training/loop/test_trainer.py counts them; and of the
+# recipes' networks, whose longest sum is of 16 places in each of 256 images.
+STEP = 2 * (48 + 8 + 7 + 7 + 8 + 8)
+RECIPES_STEP = 2 * (16 * 256 + 100)
+ROUNDED = "bound"
 
 
-def recipes(strategy):
-    """Train recipes on one device and on two; images, labels, schedule and seeds are the same."""
-    found = {}
-    for name, setting in settings().items():
-        one, two = setting.trained(strategy)
-        found[name] = largest_difference(one.network.get_weights(), two.network.get_weights())
-        found[f"{name}, loss"] = abs(one.loss - two.loss)
-    layers = two.network._flatten_layers()
-    one, two = averaged().trained(strategy)
-    # What it has learnt of the images' statistics depends on how many parts there are.
-    pair = ([v.numpy() for v in run.network.trainable_variables] for run in (one, two))
-    found["averaged batch norm"] = largest_difference(*pair)
-    # With PyTorch's epsilon Adam makes whole steps of gradients that are nothing but rounding: of a
-    # bias that the next LayerNorm takes away again.
-    one, two = Setting(tiny(optimizer=replace(ADAMW, epsilon=1e-8), mix_slices=2)).trained(strategy)
-    pair = (
-        [v.numpy() for v in run.network.variables if "token_mlp/dense_1/bias" not in v.path]
-        for run in (one, two)
-    )
-    found["epsilon 1e-8, biases without a gradient left out"] = largest_difference(*pair)
-    synchronised = [v.name for v in layers if getattr(v, "synchronized", False)]
-    return found | {"layers left synchronised": len(synchronised)}
+def report(strategy: str) -> None:
+    """Print what all groups find."""
+    find = Replicas(strategy)
+    find.recipes()
+    find.uneven()
+    find.scales()
+    find.noise()
+    if strategy == "mirrored":  # With several workers Keras's own step fails.
+        find.our_optimizer()
+        find.benchmark()
+    print(json.dumps(find.found))
 
 
-def on(devices, optimizer, precision="float32", wrap=Trainer):
-    """Return a small compiled model on these devices."""
-    with devices.scope(), precision_scope(precision):
-        model = wrap(network())
-        model.compile(optimizer(), build_loss("softmax"))
-        model.optimizer.build(model.trainable_variables)
-    return model
+class Replicas:
+    """Trains on one device and on two replicas, and keeps what is between them.
+
+    Attributes:
+        found: by name; differences with their bounds.
+    """
+
+    def __init__(self, strategy: str) -> None:
+        self.found: dict = {}
+        self._name = strategy
+        self._cluster = cluster_of(Devices(strategy))
+        # Before TensorFlow computes anything.
+        self._two = open_strategy(Devices(strategy), self._cluster)
+
+    def compare(self, name: str, one: Iterable | None, two: Iterable, roundings: int) -> None:
+        """Keep how far two lists of arrays are apart, and that all workers have the same."""
+        two = [np.asarray(array) for array in two]
+        digest = hashlib.sha256(b"".join(array.tobytes() for array in two)).hexdigest()
+        self.found[f"{name}, sha256"] = digest
+        if one is not None:
+            bound = max(rounding_bound(array, roundings) for array in two)
+            self.found[name] = {"difference": largest_difference(one, two), ROUNDED: bound}
+
+    def recipes(self) -> None:
+        """Train recipes; images, labels, schedule and seeds are the same."""
+        synchronised = 0
+        for name, setting in settings().items():
+            two = setting.on_two(self._name)
+            one = setting.on_one_device() if self._cluster.is_first else None
+            roundings = two.steps * RECIPES_STEP
+            networks = one and one.network, two.network
+            weights = [side and list(map(np.array, side.trainable_variables)) for side in networks]
+            self.compare(name, *weights, roundings)
+            if setting.batch_norm == "synchronised":
+                # Otherwise moving variances depend on how many parts there are.
+                state = [side and side.get_weights() for side in networks]
+                self.compare(f"{name}, state", *state, roundings)
+                losses = [side and [np.float32(side.loss)] for side in (one, two)]
+                self.compare(f"{name}, loss", *losses, roundings)
+            layers = two.network._flatten_layers()
+            synchronised += sum(getattr(layer, "synchronized", False) for layer in layers)
+        self.found["layers left synchronised"] = synchronised
+
+    def uneven(self) -> None:
+        """Evaluate on images that two replicas can't share out evenly."""
+        images, labels = batch(24)
+        # The last of these batches have 3 images (2 + 1), and 1, of which one replica gets none.
+        for held_out in (11, 9):
+            histories = self._fit_both(
+                lambda: SGD(0.1, use_ema=True, ema_momentum=0.9),
+                images,
+                labels,
+                evaluated=(images[:held_out], labels[:held_out].argmax(-1)),
+            )
+            names = ("loss", "top1", "val_loss", "val_top1", "val_top5")
+            sides = [side and [np.float32(side.history[k]) for k in names] for side in histories]
+            self.compare(f"{held_out} held-out images", *sides, 6 * STEP)
+
+    def scales(self) -> None:
+        """Fit models whose loss is scaled, with and without an image that is NaN."""
+        images, labels = batch(24)
+        # NaN is in the second replica's half, and in the second of three steps.
+        broken = images.copy()
+        broken[14] = np.nan
+        for name, pixels, precision in (
+            ("float16", images, "float16"),
+            ("float16, NaN on the second", broken, "float16"),
+            ("scaled loss, NaN on the second", broken, "float32"),
+        ):
+            one, two = self._fit_both(scaled, pixels, labels, precision)
+            weights = [side and side.model.network.get_weights() for side in (one, two)]
+            if precision == "float16":
+                # What moves the weights, by no more than 0.1 a step, is rounded to three digits.
+                self.compare(name, *weights, 0)
+                if one is not None:
+                    self.found[name][ROUNDED] = 0.1 * rounding_bound(np.float16(1), 6 * STEP)
+            else:
+                self.compare(name, *weights, 6 * STEP)
+            optimizers = [side.model.optimizer for side in (one, two) if side]
+            self.found[f"{name}, steps"] = [int(np.array(o.iterations)) for o in optimizers]
+            here = self._two.experimental_local_results
+            copies = [here(variable.value) for variable in two.model.network.variables]
+            between = largest_difference(*([copy[i] for copy in copies] for i in (0, -1)))
+            self.found[f"{name}, between replicas"] = between
+
+    def our_optimizer(self) -> None:
+        """Fit with Keras's own step, without clipping."""
+        images, labels = batch(24)
+        histories = self._fit_both(
+            lambda: AdamW(0.01, 0.05, epsilon=EPSILON), images, labels, wrap=lambda net: net
+        )
+        weights = [side and side.model.get_weights() for side in histories]
+        # An epsilon of a tenth of the rate: Adam makes ten times as much of rounding.
+        self.compare("our AdamW under Keras's own fit", *weights, 100 * 6 * STEP)
+
+    def noise(self) -> None:
+        """Count what dropout leaves on each of two replicas."""
+        two = self._two
+        with two.scope():
+            net = keras.Sequential([keras.Input((64,)), keras.layers.Dropout(0.5, seed=3)])
+        run = tf.function(lambda: two.run(lambda: net(tf.ones((1, 64)), training=True)))
+
+        def masks() -> np.ndarray:
+            return np.array(two.gather(run(), axis=0))
+
+        same = masks()
+        with prepare_for_replicas(net, two, Devices(self._name)):
+            first, second = masks(), masks()
+        self.found |= {
+            "equal without seeds of their own": float((same[0] == same[1]).mean()),
+            "equal on both": float((first[0] == first[1]).mean()),
+            "equal in both steps": float((first[1] == second[1]).mean()),
+        }
+
+    def benchmark(self) -> None:
+        """Fill a cell of the table that benchmarks/distributed/keras_fit.py prints."""
+        difference = difference_to_one_device(keras_fit.PLAIN, self._two, ours=True)
+        self.found["the benchmark's first row"] = {
+            "difference": difference,
+            ROUNDED: keras_fit.BOUND,
+        }
+
+    def _fit_both(
+        self, optimizer, images, labels, precision="float32", wrap=Trainer, evaluated=None
+    ):
+        """Return the histories of a small model on one device, of the first worker, and on two."""
+        histories = []
+        for devices in (tf.distribute.get_strategy(), self._two):
+            if devices is not self._two and not self._cluster.is_first:
+                histories.append(None)
+                continue
+            with devices.scope(), precision_scope(precision):
+                model = wrap(network())
+                model.compile(optimizer(), build_loss("softmax"))
+                model.optimizer.build(model.trainable_variables)
+            if isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
+                model.optimizer.dynamic_scale.assign(1024.0)
+            history = model.fit(
+                batches_of_8(model, images, labels, times=-1),
+                steps_per_epoch=len(images) // 8,
+                epochs=2,
+                validation_data=evaluated and batches_of_8(model, *evaluated),
+                callbacks=[AverageWeights(2)] if evaluated else [],
+                shuffle=False,
+                verbose=0,
+            )
+            histories.append(history)
+        return histories
 
 
 def batches_of_8(model, images, labels, times=1):
@@ -74,159 +208,6 @@ def batches_of_8(model, images, labels, times=1):
     return distribute_batches(own.batch(4), strategy, 8)
 
 
-def steps(model, images, labels, epochs=2, seen=None, **arguments):
-    """Fit a model to batches of 8, and measure it with `seen`."""
-    if seen is not None:
-        arguments["validation_data"] = batches_of_8(model, *seen)
-    return model.fit(
-        batches_of_8(model, images, labels, times=-1),
-        steps_per_epoch=len(images) // 8,
-        epochs=epochs,
-        shuffle=False,
-        verbose=0,
-        **arguments,
-    ).history
-
-
-def both(strategy):
-    """Return one device, and two replicas."""
-    devices = Devices(strategy)
-    two = open_strategy(devices, cluster_of(devices))
-    return tf.distribute.get_strategy(), two
-
-
-def uneven(strategy):
-    """Measure images that two replicas can't share out evenly."""
-    images, labels = batch(24)
-    found = {}
-    # The last of these batches have 3 images (2 + 1), and 1, of which one replica gets none.
-    for held_out in (11, 9):
-        seen = images[:held_out], labels[:held_out].argmax(-1)
-        histories = [
-            steps(
-                on(devices, lambda: SGD(0.1, use_ema=True, ema_momentum=0.9)),
-                images,
-                labels,
-                seen=seen,
-                callbacks=[AverageWeights(2)],
-            )
-            for devices in both(strategy)
-        ]
-        found[f"{held_out} held-out images"] = max(
-            float(np.abs(np.subtract(histories[0][name], histories[1][name])).max())
-            for name in ("loss", "top1", "val_loss", "val_top1", "val_top5")
-        )
-    return found
-
-
-def scales(strategy):
-    """Fit models whose loss is scaled, with and without an image that is NaN."""
-    images, labels = batch(24)
-    found = {}
-    # NaN is in the second replica's half, and in the second of three steps.
-    broken = images.copy()
-    broken[14] = np.nan
-    for name, pixels, precision in (
-        ("float16", images, "float16"),
-        ("float16, NaN on the second", broken, "float16"),
-        ("scaled loss, NaN on the second", broken, "float32"),
-    ):
-        one, two = (on(devices, scaled, precision) for devices in both(strategy))
-        for model in (one, two):
-            model.optimizer.dynamic_scale.assign(1024.0)
-            steps(model, pixels, labels)
-        found[name] = largest_difference(one.network.get_weights(), two.network.get_weights())
-        found[f"{name}, steps"] = [int(np.array(m.optimizer.iterations)) for m in (one, two)]
-        here = two.distribute_strategy.experimental_local_results
-        copies = [here(variable.value) for variable in two.network.variables]
-        found[f"{name}, between replicas"] = largest_difference(
-            *((c[i] for c in copies) for i in (0, -1))
-        )
-    return found
-
-
-def our_optimizer(strategy):
-    """Fit with Keras's own step, without clipping."""
-    images, labels = batch(24)
-    stock = [
-        on(devices, lambda: AdamW(0.01, 0.05, epsilon=EPSILON), wrap=lambda x: x)
-        for devices in both(strategy)
-    ]
-    for model in stock:
-        steps(model, images, labels)
-    return {
-        "our AdamW under Keras's own fit": largest_difference(*(m.get_weights() for m in stock))
-    }
-
-
-def scaled():
+def scaled() -> keras.optimizers.Optimizer:
     """Return an optimizer that scales the loss, also of a network in float32."""
     return keras.optimizers.LossScaleOptimizer(SGD(0.1, global_clipnorm=1.0))
-
-
-def noise(strategy):
-    """Count what dropout leaves on each of two replicas."""
-    devices = both(strategy)[1]
-    with devices.scope():
-        net = keras.Sequential([keras.Input((64,)), keras.layers.Dropout(0.5, seed=3)])
-
-    def masks():
-        run = tf.function(lambda: devices.run(lambda: net(tf.ones((1, 64)), training=True)))
-        return np.array(devices.gather(run(), axis=0))
-
-    same = masks()
-    with prepare_for_replicas(net, devices, Devices(strategy)):
-        first, second = masks(), masks()
-    return {
-        "equal without seeds of their own": float((same[0] == same[1]).mean()),
-        "equal on both": float((first[0] == first[1]).mean()),
-        "equal in both steps": float((first[1] == second[1]).mean()),
-    }
-
-
-def crashes(strategy):
-    """Go on after crashes within a process."""
-    with tempfile.TemporaryDirectory() as place:
-        whole, part = Path(place, "whole"), Path(place, "part")
-        train(stochastic(), whole, quiet=True, devices=Devices(strategy))
-        for saves in (2, 3):  # In the middle of the first epoch, then of what is left of it.
-            crash(part, saves)
-        train(stochastic(), part, quiet=True, devices=Devices(strategy))
-        weights = [load_classifier(path / "model.keras").get_weights() for path in (whole, part)]
-    return {"after two crashes": largest_difference(*weights)}
-
-
-def crash(folder, saves):
-    """Train until so many checkpoints were written, one a step."""
-    save, between = Checkpoints._save, callbacks.SECONDS_BETWEEN_CHECKPOINTS
-    counted = []
-
-    def counting(self, step):
-        save(self, step)
-        counted.append(step)
-        if len(counted) == saves:
-            raise KeyboardInterrupt
-
-    Checkpoints._save, callbacks.SECONDS_BETWEEN_CHECKPOINTS = counting, -1
-    try:
-        train(stochastic(), folder, quiet=True, devices=Devices("mirrored"))
-    except KeyboardInterrupt:
-        return
-    finally:
-        Checkpoints._save, callbacks.SECONDS_BETWEEN_CHECKPOINTS = save, between
-    raise AssertionError("The run should have crashed.")
-
-
-GROUPS = {
-    group.__name__: group for group in (recipes, uneven, scales, our_optimizer, noise, crashes)
-}
-
-if __name__ == "__main__":
-    _, *names, strategy = sys.argv
-    if strategy == "mirrored":
-        logical_cpus(2)
-    both(strategy)  # Before TensorFlow computes anything.
-    found = {}
-    for name in names:
-        found |= GROUPS[name](strategy)
-    print(json.dumps(found))

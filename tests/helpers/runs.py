@@ -23,10 +23,13 @@ TINY_MIXER = {
     "tokens_mlp_dim": 8,
     "channels_mlp_dim": 16,
 }
-_SMALL = {
+SMALL = {
     "ConvMixer": {"hidden_dim": 8, "depth": 1},
     "MLPMixer": {"hidden_dim": 8, "depth": 1, "tokens_mlp_dim": 8, "channels_mlp_dim": 8},
     "T2TViT": {"hidden_dim": 8, "depth": 1, "num_heads": 2, "mlp_ratio": 2.0},
+    "ViT": {"hidden_dim": 8, "depth": 1, "num_heads": 2, "mlp_ratio": 2.0},
+    "ResMLP": {"hidden_dim": 8, "depth": 1, "channels_mlp_dim": 8},
+    "gMLP": {"hidden_dim": 8, "depth": 1, "channels_mlp_dim": 8},
 }
 
 
@@ -60,9 +63,11 @@ def shrunk(recipe: Recipe) -> Recipe:
     Augmentation, optimizer, schedule, loss and precision are what they were.
     """
     variant = model_info(recipe.model.name)
-    arguments = {**variant.arguments, **recipe.model.arguments, **_SMALL[variant.family]}
+    arguments = {**variant.arguments, **recipe.model.arguments, **SMALL[variant.family]}
     spec = replace(recipe.model, arguments=arguments, input_shape=(32, 32, 3))
-    return replace(recipe, model=spec, epochs=1, batch_size=4, weights=None)
+    # A slice that is mixed needs an even number of images.
+    slices = min(2, recipe.mix_slices)
+    return replace(recipe, model=spec, epochs=1, batch_size=4, mix_slices=slices, weights=None)
 
 
 def shrunk_key(recipe: Recipe) -> str:

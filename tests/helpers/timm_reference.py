@@ -1,4 +1,4 @@
-"""timm's ConvMixers and MLP-Mixers with random weights, as a reference for ours."""
+"""timm's networks with random weights, as a reference for ours."""
 
 import importlib
 import re
@@ -42,24 +42,27 @@ def channels_first(images: np.ndarray) -> torch.Tensor:
 def random_model(name: str) -> torch.nn.Module:
     """Return timm's network `name` with random weights, in evaluation mode."""
     torch.manual_seed(0)
-    return randomise(import_timm().create_model(name))
+    # timm names one ViT-L/32 after a release without a head.
+    return randomise(import_timm().create_model(name, num_classes=1000))
 
 
 def randomise(model: torch.nn.Module) -> torch.nn.Module:
     """Replace initial zeros and ones by random values; return the model, in evaluation mode.
 
-    These are the biases, scales, running statistics and Mixer's head. As zeros and ones they would
-    hide that a weight was loaded into another's place.
+    These are biases, scales, tokens, positions, gates, running statistics and some heads. As
+    zeros and ones they would hide that a weight was loaded into another's place.
     """
     batch_norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     layer_norms = [m for m in model.modules() if isinstance(m, torch.nn.LayerNorm)]
+    scales = {id(norm.weight) for norm in batch_norms + layer_norms}
     with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim == 1:
+        for name, parameter in model.named_parameters():
+            if id(parameter) in scales or name.endswith("alpha"):
+                parameter.uniform_(0.5, 1.5)
+            elif parameter.ndim in (1, 3) or name.startswith("head"):
                 parameter.normal_(std=0.1)
-        for norm in batch_norms + layer_norms:
-            norm.weight.uniform_(0.5, 1.5)
-        model.head.weight.normal_(std=0.1)
+            elif name.endswith("gate.proj.weight"):
+                parameter.normal_(std=parameter.shape[1] ** -0.5)
         if batch_norms:
             _randomise_statistics(model, batch_norms)
     return model.eval()
@@ -84,6 +87,32 @@ def _randomise_statistics(model: torch.nn.Module, norms: list[torch.nn.Module]) 
 def write_weights(model: torch.nn.Module, path: Path) -> None:
     """Write the weights as one `.safetensors` file, like timm's releases."""
     save_file({key: value.contiguous() for key, value in model.state_dict().items()}, path)
+
+
+def write_gradients(
+    model: torch.nn.Module, images: np.ndarray, factors: np.ndarray, path: Path
+) -> None:
+    """Write the gradients of `sum(factors * logits)` in training mode, in the place of weights.
+
+    They are computed in float64.
+    """
+    model.double().train()
+    logits = model(channels_first(images).double())
+    (logits * torch.from_numpy(factors)).sum().backward()
+    gradients = {key: value.grad for key, value in model.named_parameters()}
+    tensors = {**model.state_dict(), **gradients}  # Statistics have none.
+    save_file({key: value.contiguous() for key, value in tensors.items()}, path)
+    model.float().eval().zero_grad()
+
+
+def features_and_logits(
+    model: torch.nn.Module, images: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return tokens (B, N, C) or a map (B, H, W, C), and logits (B, classes), of images."""
+    with torch.inference_mode():
+        features = model.forward_features(channels_first(images))
+        found = model.forward_head(features).numpy()
+    return (features.movedim(1, -1) if features.ndim == 4 else features).numpy(), found
 
 
 def logits(model: torch.nn.Module, images: np.ndarray) -> np.ndarray:

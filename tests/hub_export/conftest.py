@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.helpers.export_models import MODELS, Export, Exports
+from tests.helpers.export_models import Export, Exports, every_model
 
 
 @pytest.fixture(scope="session")
@@ -12,16 +12,16 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
     return Exports(tmp_path_factory.mktemp("exports"))
 
 
-@pytest.fixture(params=MODELS)
+@pytest.fixture(params=every_model)
 def exported(request: pytest.FixtureRequest, exports: Exports) -> Export:
-    """The export of each family's classifier."""
+    """The export of each classifier."""
     return exports[request.param]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _shared_exports_stay_the_same(exports: Exports) -> Iterator[None]:
     yield
     for kind, export in list(exports.written.items()):
         if export.changed:
             del exports.written[kind]  # So that no other test fails for it.
-            pytest.fail(f"The test changed the model of {kind!r}, which other tests share.")
+            pytest.fail(f"A test of this file changed the model of {kind!r}, which others share.")

@@ -1,13 +1,16 @@
 """The archive and its checksum: the same bytes everywhere, and both files or neither."""
 
+import gzip
 import os
 import subprocess
 import tarfile
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hub_export import archive
-from hub_export.archive import write_archive
+from hub_export.archive import unpack_archive, write_archive
 from keras_mixers import atomic_files
 
 
@@ -92,3 +95,56 @@ def test_failure_while_packing_leaves_nothing(folder, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         write_archive(folder, tmp_path / "a.tar.gz")
     assert names_in(tmp_path) == ["model"]
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255), within=st.booleans())
+def test_one_wrong_byte_is_unpacked_or_refused(folder, tmp_path, place, byte, within):
+    """In the compressed bytes, or in the headers and files within them."""
+    path = tmp_path / "model.tar.gz"
+    write_archive(folder, path, overwrite=True)
+    content = bytearray(gzip.decompress(path.read_bytes()) if within else path.read_bytes())
+    content[int(place * len(content))] = byte
+    path.write_bytes(gzip.compress(content, 1) if within else content)
+    (tmp_path / "model.tar.gz.sha256").unlink()
+    message = ""
+    try:
+        unpack_archive(path, tmp_path / "unpacked")
+    except ValueError as error:  # Any other ends the test.
+        message = str(error)
+    assert not message or message.startswith(f"{path} can't be unpacked (")
+    assert len(message.splitlines()) <= 1
+
+
+def test_a_wrong_byte_that_zlib_sees_is_told_in_one_line(folder, tmp_path):
+    path = tmp_path / "model.tar.gz"
+    write_archive(folder, path)
+    content = bytearray(path.read_bytes())
+    content[20] ^= 255
+    path.write_bytes(content)
+    with pytest.raises(
+        ValueError, match=r"model\.tar\.gz is damaged: its sha256 is not the one in"
+    ):
+        unpack_archive(path, tmp_path)
+    (tmp_path / "model.tar.gz.sha256").write_bytes(b"\xff\xfe")
+    with pytest.raises(
+        ValueError, match=r"model\.tar\.gz is damaged: its sha256 is not the one in"
+    ):
+        unpack_archive(path, tmp_path)
+    (tmp_path / "model.tar.gz.sha256").unlink()
+    with pytest.raises(
+        ValueError, match=r"can't be unpacked \(.*; expected a whole \.tar\.gz; cop"
+    ):
+        unpack_archive(path, tmp_path)
+
+
+def test_wrong_bytes_in_the_middle_of_a_large_file_are_told_too(folder, tmp_path):
+    (folder / "variables" / "variables.index").write_text("".join(map(str, range(50_000))))
+    path = tmp_path / "model.tar.gz"
+    write_archive(folder, path)
+    (tmp_path / "model.tar.gz.sha256").unlink()
+    whole = path.read_bytes()
+    for place in range(len(whole) // 4, len(whole) * 3 // 4, len(whole) // 20):
+        path.write_bytes(whole[:place] + bytes([255] * 100) + whole[place + 100 :])
+        with pytest.raises(ValueError, match="can't be unpacked"):
+            unpack_archive(path, tmp_path / "unpacked")

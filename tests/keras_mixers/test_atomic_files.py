@@ -1,3 +1,6 @@
+import subprocess
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -59,3 +62,55 @@ def test_link_to_a_folder_is_not_replaced(tmp_path):
     (tmp_path / "link").symlink_to(folder)
     with pytest.raises(FileExistsError, match=r"not a folder with a file 'saved_model\.pb'"):
         check_writable(tmp_path / "link", overwrite=True, marker="saved_model.pb")
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+import keras_mixers_cli  # So that Keras isn't imported.
+from keras_mixers.atomic_files import write_atomically
+with write_atomically(Path(sys.argv[1]), overwrite=True) as place:
+    place.write_text("half")
+    print("begun", flush=True)
+    time.sleep(600)
+"""
+
+
+@contextmanager
+def another_writer(target):
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(target)], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline() == b"begun\n"
+        yield
+        process.kill()
+
+
+def write(target, text):
+    with write_atomically(target, overwrite=True) as place:
+        place.write_text(text)
+
+
+def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
+    target, own = tmp_path / "a[1].txt", tmp_path / ".a[1].txt-mine"
+    own.mkdir()
+    with another_writer(target):
+        write(target, "first")
+        # The other process is alive, and what it writes stays.
+        assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 3
+    write(target, "second")
+    assert sorted(tmp_path.iterdir()) == [own, target]
+    assert target.read_text() == "second"
+
+
+def test_a_folder_that_a_killed_process_moved_aside_is_put_back(tmp_path):
+    target, staging = tmp_path / "out", tmp_path / ".out-abc"
+    staging.mkdir()
+    (staging / ".lock").touch()
+    folder_with(staging / "out.old", "marker")
+    folder_with(staging / "out", "half")
+    with pytest.raises(FileExistsError), write_atomically(target, False, "marker"):
+        pass
+    assert list(tmp_path.iterdir()) == [target]
+    assert [entry.name for entry in target.iterdir()] == ["marker"]

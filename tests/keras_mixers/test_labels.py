@@ -23,6 +23,15 @@ def test_class_names(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xd8\xff\xe0")
     with pytest.raises(ValueError, match=r"labels\.txt is not UTF-8 text"):
         class_names(path, 3)
+    for control in ("\x1b]0;title\x07", "\x9b", "\u202e", "\x00"):
+        path.write_text(f"cat\na{control}b\n")
+        with pytest.raises(
+            ValueError, match=r"labels\.txt: line 2 has control .* received 'a\\"
+        ) as caught:
+            class_names(path, 2)
+        assert str(caught.value).isprintable()
+    path.write_text("tabby\tcat\n\u0647\u0631\u0629\n")
+    assert class_names(path, 2) == ["tabby\tcat", "\u0647\u0631\u0629"]
     with pytest.raises(FileNotFoundError, match=r"no file of class names '.*none\.txt'"):
         class_names(tmp_path / "none.txt", 3)
 

@@ -93,6 +93,14 @@ def test_no_border_is_added(width: int, height: int, rows: int, columns: int, cr
     assert pixels.min() == 255
 
 
+@pytest.mark.parametrize("crop", [1e-9, 1e-300, 1e-320])
+def test_a_crop_of_next_to_nothing_is_refused(crop: float) -> None:
+    with pytest.raises(
+        ValueError, match=rf"crop must be at least 3e-08 for \(4, 4\); received {crop}"
+    ):
+        resize_and_crop(Image.new("RGB", (9, 9)), (4, 4), crop)
+
+
 def test_resize_refuses() -> None:
     image = Image.new("RGB", (9, 9))
     with pytest.raises(ValueError, match="mode L or RGB; received 'P'; use load_image"):

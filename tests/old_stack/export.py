@@ -26,6 +26,11 @@ MODELS = {
     "T2TViT": lambda: keras_mixers.T2TViT(
         8, 2, num_heads=2, drop_rate=0.2, drop_path_rate=0.2, **OPTIONS
     ),
+    "ViT": lambda: keras_mixers.ViT(
+        8, 2, num_heads=2, distilled=True, drop_rate=0.2, drop_path_rate=0.2, **OPTIONS
+    ),
+    "ResMLP": lambda: keras_mixers.ResMLP(8, 2, drop_rate=0.2, drop_path_rate=0.2, **OPTIONS),
+    "gMLP": lambda: keras_mixers.gMLP(8, 2, drop_rate=0.2, drop_path_rate=0.2, **OPTIONS),
 }
 
 

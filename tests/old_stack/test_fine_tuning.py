@@ -17,7 +17,7 @@ import tensorflow_hub as hub
 
 FOLDER = Path(os.environ["OLD_STACK_EXPORTS"])
 CLASSES = 5
-FAMILIES = ("ConvMixer", "MLPMixer", "T2TViT")
+FAMILIES = ("ConvMixer", "MLPMixer", "T2TViT", "ViT", "ResMLP", "gMLP")
 # The parts of a family's model: folder, and prefix of what its .npz says of it.
 PARTS = {"classifier": ("", ""), "feature vector": ("-feature-vector", "features_")}
 EPOCHS, BATCHES = 10, 4

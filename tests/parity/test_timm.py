@@ -1,38 +1,22 @@
-"""Our networks beside timm's, with the same random weights, on the same images."""
+"""Details of our networks beside timm's, on small ones with the same random weights."""
 
 from pathlib import Path
 
 import keras
-import numpy as np
-import PIL.Image
 import pytest
-import sklearn.datasets
 import torch
 
 import keras_mixers
-from keras_mixers.preprocessing import load_image, resize_and_crop
 from tests.helpers import timm_reference
-from tests.helpers.rounding import assert_close, rounding_bound, roundings_in
-from tests.helpers.timm_variants import TOLERANCE, VARIANTS, random_images, relative_difference
+from tests.helpers.rounding import assert_close, roundings_in
+from tests.helpers.timm_variants import TOLERANCE, random_images, relative_difference
+from tests.parity.pairs import load
 
 # torch says once that even kernels, which are tested here on purpose, cost it a padded copy.
 pytestmark = [
     pytest.mark.parity,
     pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning"),
 ]
-
-
-def _load(model: keras.Model, theirs: torch.nn.Module, folder: Path) -> keras.Model:
-    """Give `model` the weights of `theirs`, by way of a file."""
-    path = folder / "weights.safetensors"
-    timm_reference.write_weights(theirs, path)
-    keras_mixers.load_checkpoint(model, path)
-    path.unlink()  # The largest has 800 MB, and pytest keeps its folders.
-    return model
-
-
-def _parameters(model: keras.Model) -> int:
-    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
 
 def _small_pair(folder: Path) -> tuple[keras.Model, torch.nn.Module]:
@@ -52,61 +36,7 @@ def _small_pair(folder: Path) -> tuple[keras.Model, torch.nn.Module]:
         classes=11,
         classifier_activation=None,
     )
-    return _load(ours, theirs, folder), theirs
-
-
-def test_all_of_timms_variants_are_compared() -> None:
-    timm = timm_reference.import_timm()
-    assert set(timm.list_models(["convmixer*", "mixer*"])) == set(VARIANTS.values())
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_full_size(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    images = random_images(2)
-    theirs = timm_reference.random_model(VARIANTS[name])
-    whole = keras_mixers.create_model(name, classifier_activation=None)
-    assert _parameters(whole) == sum(parameter.numel() for parameter in theirs.parameters())
-    _load(whole, theirs, tmp_path)
-
-    expected = timm_reference.logits(theirs, images)
-    ours = keras.Model(whole.get_layer("preprocessing").output, whole.output)
-    apart = relative_difference(ours.predict_on_batch(images), expected)
-    # Logits that were the same for any image would prove little.
-    assert relative_difference(expected[0], expected[1]) > 0.1
-
-    pixels, their_pixels = _evaluation_pixels(name, theirs)
-    pixels_apart = float(np.abs(_normalised(pixels, name) - their_pixels).max())
-    expected = timm_reference.logits(theirs, their_pixels)
-    photo_apart = relative_difference(whole.predict_on_batch(pixels), expected)
-    with capsys.disabled():
-        print(
-            f"\n{name}: largest difference {apart:.1e} of the largest logit; of a photo "
-            f"{photo_apart:.1e}, its pixels {pixels_apart:.1e}"
-        )
-    assert apart <= TOLERANCE
-    assert photo_apart <= TOLERANCE
-    # Resize and crop agree to the bit; what is left is / 255, the mean and the deviation.
-    assert pixels_apart <= rounding_bound(their_pixels, 3)
-
-
-def _evaluation_pixels(name: str, theirs: torch.nn.Module) -> tuple[np.ndarray, np.ndarray]:
-    """Return a JPEG (1, H, W, 3) as each side cuts it: ours uint8, timm's normalised."""
-    photo = Path(sklearn.datasets.__file__).with_name("images") / "china.jpg"
-    info = keras_mixers.model_info(name)
-    how = info.preprocessing
-    image = load_image(photo, 3)
-    pixels = resize_and_crop(image, info.input_shape[:2], how.crop, how.interpolation)
-    timm_reference.import_timm()
-    from timm.data import create_transform, resolve_data_config
-
-    transform = create_transform(**resolve_data_config({}, model=theirs))
-    tensor = transform(PIL.Image.open(photo).convert("RGB"))
-    return pixels[np.newaxis], tensor.numpy().transpose(1, 2, 0)[np.newaxis]
-
-
-def _normalised(pixels: np.ndarray, name: str) -> np.ndarray:
-    how = keras_mixers.model_info(name).preprocessing
-    return (pixels / np.float32(255) - np.float32(how.mean)) / np.float32(how.std)
+    return load(ours, theirs, folder), theirs
 
 
 @pytest.mark.parametrize("size", [(100, 75), (7, 13)])
@@ -138,7 +68,7 @@ def test_mixer_on_faint_images(tmp_path: Path) -> None:
         classes=11,
         classifier_activation=None,
     )
-    _load(ours, theirs, tmp_path)
+    load(ours, theirs, tmp_path)
     images = random_images(2, 64, 96)
     expected = timm_reference.logits(theirs, images)
     assert relative_difference(ours.predict_on_batch(images), expected) <= TOLERANCE

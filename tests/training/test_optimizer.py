@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from keras_mixers.catalogue import model_info
 from tests.helpers.rounding import assert_all_close
 from tests.helpers.small_networks import small
-from training.optimizer import SGD, AdamW, build_optimizer, is_decayed
-from training.recipe import WarmupCosine
+from training.optimizer import LAMB, SGD, AdamW, build_optimizer, is_decayed
+from training.recipe import FAMILIES, WarmupCosine
 from training.recipes import RECIPES, find_recipe
 
 STEPS_PER_EPOCH = 3
@@ -40,6 +41,24 @@ DECAYED = {
         *(f"block_0/mlp/dense_{i}/kernel" for i in (0, 1)),
         "head/kernel",
     ],
+    ("ViT", "matrices"): [
+        "patch_embed/conv/kernel",
+        *(f"block_0/{layer}/kernel" for layer in ("qkv", "projection")),
+        *(f"block_0/mlp/dense_{i}/kernel" for i in (0, 1)),
+        "head/kernel",
+    ],
+    ("ResMLP", "matrices"): [
+        "patch_embed/conv/kernel",
+        "block_0/token_dense/kernel",
+        *(f"block_0/channel_mlp/dense_{i}/kernel" for i in (0, 1)),
+        "head/kernel",
+    ],
+    ("gMLP", "kernels"): [
+        "patch_embed/conv/kernel",
+        *(f"block_0/dense_{i}/kernel" for i in (0, 1)),
+        "block_0/gate/token_dense/kernel",
+        "head/kernel",
+    ],
 }
 
 
@@ -67,15 +86,15 @@ def enlarged(name: str, **optimizer: float):
     return replace(recipe, epochs=5, optimizer=settings, schedule=WarmupCosine(peak=0.5))
 
 
-def family(recipe) -> str:
-    prefixes = {"convmixer": "ConvMixer", "mixer": "MLPMixer", "t2t": "T2TViT"}
-    return next(value for key, value in prefixes.items() if recipe.name.startswith(key))
+def family_of(recipe) -> str:
+    name = recipe.model.name
+    return name if name in FAMILIES else model_info(name).family
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if not name.endswith("digits")])
 def test_which_variables_each_published_recipe_decays(name):
     recipe = RECIPES[name]
-    model = small(family(recipe))
+    model = small(family_of(recipe))
     rule = recipe.optimizer.decayed
     received = {v.path for v in model.trainable_variables if is_decayed(v, rule)}
     if "cifar" in name:
@@ -83,7 +102,7 @@ def test_which_variables_each_published_recipe_decays(name):
     elif "finetune" in name:
         assert recipe.optimizer.weight_decay == 0
     else:
-        wanted = DECAYED[family(recipe), rule]
+        wanted = DECAYED[family_of(recipe), rule]
         assert len(received) == len(wanted)
         assert all(any(path.endswith(end) for path in received) for end in wanted)
 
@@ -91,7 +110,7 @@ def test_which_variables_each_published_recipe_decays(name):
 @pytest.mark.parametrize("name", ["convmixer_1536_20_imagenet", "mixer_b16_imagenet"])
 def test_only_decayed_variables_shrink_in_a_compiled_step(name):
     recipe = enlarged(name, weight_decay=0.5)
-    model = drawn(family(recipe))
+    model = drawn(family_of(recipe))
     optimizer = optimizer_of(recipe, STEPS_PER_EPOCH)
     optimizer.build(model.trainable_variables)
     before = [v.numpy() for v in model.trainable_variables]
@@ -132,7 +151,7 @@ def run_both(model, optimizer, theirs, copies, rate_of_step, clip_norm=None, ste
 def test_adamw_is_torchs_with_groups(name):
     recipe = enlarged(name, weight_decay=0.1)
     settings = recipe.optimizer
-    model = drawn(family(recipe))
+    model = drawn(family_of(recipe))
     copies = torch_copies(model)
     rule = [is_decayed(v, settings.decayed) for v in model.trainable_variables]
     groups = [
@@ -147,6 +166,43 @@ def test_adamw_is_torchs_with_groups(name):
             group["lr"] = float(optimizer._learning_rate(step))
 
     run_both(model, optimizer, theirs, copies, rate_of_step, settings.clip_norm, gain=ADAM)
+
+
+def test_lamb_is_its_papers_formula_with_clipping_and_bias_correction():
+    """Against NumPy in double precision; tests/parity compares it with timm's."""
+    model = drawn("ViT")
+    rate, decay, epsilon = 0.5, 0.2, 1e-6
+    optimizer = LAMB(rate, decay, epsilon=epsilon, global_clipnorm=1.0)
+    weights = [v.numpy().astype("float64") for v in model.trainable_variables]
+    rule = [is_decayed(v, "matrices") for v in model.trainable_variables]
+    moments = [(np.zeros_like(w), np.zeros_like(w)) for w in weights]
+    for step in range(1, 4):
+        values = gradients(model, step)
+        norm = np.sqrt(sum(np.sum(np.square(value, dtype="float64")) for value in values))
+        for i, value in enumerate(values):
+            g, (m, v) = value / max(norm, 1.0), moments[i]
+            m, v = moments[i] = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+            update = m / (1 - 0.9**step) / (np.sqrt(v / (1 - 0.999**step)) + epsilon)
+            if rule[i]:
+                update += decay * weights[i]
+                update *= np.linalg.norm(weights[i]) / np.linalg.norm(update)
+            weights[i] = weights[i] - rate * update
+        optimizer.apply(values, model.trainable_variables)
+    assert any(rule)
+    assert not all(rule)
+    assert_all_close(model.trainable_variables, weights, 3 * ROUNDINGS, ADAM)
+
+
+def test_lamb_takes_adams_step_where_a_norm_is_zero():
+    variables = [keras.Variable(np.zeros((2, 2))), keras.Variable(np.ones((2, 2)))]
+    LAMB(0.5, weight_decay=0.0).apply([np.ones((2, 2), "float32")], variables[:1])
+    np.testing.assert_allclose(variables[0].numpy(), -0.5, rtol=1e-5)  # 1 / (1 + epsilon)
+    optimizer = LAMB(0.5, weight_decay=0.2)
+    optimizer.apply([np.zeros((2, 2), "float32")], variables[1:])
+    np.testing.assert_allclose(variables[1].numpy(), 0.5, rtol=1e-6)  # By its own norm.
+    zero = keras.Variable(np.zeros((2, 2)))
+    LAMB(0.5, weight_decay=0.2).apply([np.zeros((2, 2), "float32")], [zero])
+    np.testing.assert_array_equal(zero.numpy(), 0)
 
 
 def test_kerass_own_adamw_is_not_torchs():
@@ -218,7 +274,9 @@ def test_moving_average_is_the_recipes():
     assert float(variable.numpy()[0]) == pytest.approx(wanted, rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ["convmixer_1536_20_imagenet", "t2t_vit_14_cifar10"])
+@pytest.mark.parametrize(
+    "name", ["convmixer_1536_20_imagenet", "resmlp_12_imagenet", "t2t_vit_14_cifar10"]
+)
 def test_a_saved_model_keeps_its_optimizer(name, tmp_path):
     layers = [keras.layers.Dense(2, name=name) for name in ("body", "head")]
     model = keras.Sequential([keras.Input((3,)), *layers])

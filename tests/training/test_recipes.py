@@ -69,6 +69,11 @@ def values(name: str) -> tuple:
         ("t2t_vit_14_imagenet", (310, 512, 5e-4, 0.05, None, 0.8, 1.0, 0.1, 0.99996)),
         ("t2t_vit_24_imagenet", (310, 512, 5e-4, 0.065, None, 0.8, 1.0, 0.1, 0.99996)),
         ("t2t_vit_t_19_imagenet", (310, 512, 5e-4, 0.065, None, 0.8, 1.0, 0.1, 0.99996)),
+        ("deit_ti16_imagenet", (300, 1024, 1e-3, 0.05, None, 0.8, 1.0, 0.1, None)),
+        ("deit_s16_imagenet", (300, 1024, 1e-3, 0.05, None, 0.8, 1.0, 0.1, None)),
+        ("resmlp_12_imagenet", (400, 2048, 5e-3, 0.2, 1.0, 0.8, 1.0, 0.1, None)),
+        ("resmlp_24_imagenet", (400, 2048, 5e-3, 0.2, 1.0, 0.8, 1.0, 0.1, None)),
+        ("gmlp_s16_imagenet", (300, 4096, 1e-3, 0.05, 1.0, 0.8, 1.0, 0.1, None)),
         ("t2t_vit_14_cifar10", (60, 64, 0.05, 5e-4, None, 0, 0, 0, None)),
     ],
 )
@@ -80,6 +85,19 @@ def test_epsilons_are_the_papers():
     assert find_recipe("convmixer_768_32_imagenet").optimizer.epsilon == 1e-3
     assert find_recipe("convmixer_256_8_cifar10").optimizer.epsilon == 1e-8
     assert find_recipe("t2t_vit_19_imagenet").optimizer.epsilon == 1e-8
+    assert find_recipe("deit_s16_imagenet").optimizer.epsilon == 1e-8
+    assert find_recipe("resmlp_12_imagenet").optimizer.epsilon == 1e-8
+    assert find_recipe("gmlp_s16_imagenet").optimizer.epsilon == 1e-6
+
+
+def test_repeats_and_drop_paths_are_the_papers():
+    repeated = {name: recipe.repeats for name, recipe in RECIPES.items() if recipe.repeats > 1}
+    assert repeated == dict.fromkeys(
+        [f"{name}_imagenet" for name in ("deit_ti16", "deit_s16", "resmlp_12", "resmlp_24")], 3
+    )
+    rates = {"deit_s16": 0.1, "resmlp_12": 0.05, "resmlp_24": 0.1, "gmlp_s16": 0.05}
+    for name, rate in rates.items():
+        assert find_recipe(f"{name}_imagenet").model.drop_path_rate == rate
 
 
 def small(name: str):

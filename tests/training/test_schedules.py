@@ -19,6 +19,11 @@ def expected(recipe, steps_per_epoch: int) -> np.ndarray:
     if recipe.name.startswith("convmixer") and not recipe.name.endswith("digits"):
         turns = [0, epochs * 2 // 5, epochs * 4 // 5, epochs]
         return np.interp((step + 1) / steps_per_epoch, turns, [0, peak, peak / 20, 0])
+    if recipe.name.startswith(("deit", "resmlp")) and recipe.name.endswith("imagenet"):
+        # `main.py` calls timm's scheduler with an epoch's number after that epoch.
+        epoch = np.maximum(step // steps_per_epoch - 1, 0)
+        cosine = 1e-5 + 0.5 * (peak - 1e-5) * (1 + np.cos(np.pi * epoch / epochs))
+        return np.where(epoch < 5, 1e-6 + epoch * (peak - 1e-6) / 5, cosine)
     if recipe.name.startswith("t2t") and recipe.name.endswith("imagenet"):
         epoch = step // steps_per_epoch
         cosine = 1e-5 + 0.5 * (peak - 1e-5) * (1 + np.cos(np.pi * epoch / 300))
@@ -30,7 +35,7 @@ def expected(recipe, steps_per_epoch: int) -> np.ndarray:
         10_000 if recipe.name.endswith("imagenet") else round(recipe.schedule.warmup_share * last)
     )
     progress = np.clip((step - warmup) / (last - warmup), 0, 1)
-    if recipe.name.endswith("imagenet"):
+    if recipe.name.startswith("mixer") and recipe.name.endswith("imagenet"):
         rate = 1e-8 + (peak - 1e-8) * (1 - progress)
     else:
         rate = peak * 0.5 * (1 + np.cos(np.pi * progress))

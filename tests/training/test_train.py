@@ -92,8 +92,11 @@ def test_published_recipes_run(name, monkeypatch, tmp_path):
 def test_what_a_run_leaves(finished):
     _, folder, _ = finished
     assert sorted(entry.name for entry in folder.iterdir()) == [
+        ".lock",
+        "checkpoint-previous.npz",
         "checkpoint.npz",
         "curves.png",
+        "data.json",
         "environment.json",
         "labels.txt",
         "log.csv",

@@ -1,7 +1,9 @@
 """Splits whose examples can be read in any order, by their index."""
 
+import os
 from abc import abstractmethod
 from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -56,6 +58,13 @@ class ArraySplit(RandomAccessSplit):
         self.image_shape = (height, width, channels)
         self._images, self._labels = images, labels.astype(np.int64)
 
+    @property
+    def digest(self) -> str:
+        digest = sha256(f"{self._images.shape}".encode())
+        for array in (self._images, self._labels):
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
     def _arrays(self) -> dict[str, Any]:
         return {"image": self._images, "label": self._labels}
 
@@ -93,6 +102,14 @@ class FileSplit(RandomAccessSplit):
         self.num_classes = num_classes
         self.image_shape = (None, None, channels)
         self._paths, self._labels, self._plain = paths, labels.astype(np.int64), plain
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the files' names, sizes and classes, but not of what is in them."""
+        digest = sha256()
+        for path, label in zip(self._paths, self._labels, strict=True):
+            digest.update(b"%d %d %s\0" % (label, os.path.getsize(path), os.path.basename(path)))
+        return digest.hexdigest()
 
     def _arrays(self) -> dict[str, Any]:
         return {"path": self._paths, "label": self._labels, "plain": self._plain}

@@ -13,7 +13,7 @@ def sample_images(
     shape: tuple[int, int, int],
     crop: float = 1.0,
     interpolation: Literal["bicubic", "bilinear"] = "bicubic",
-    most: int = 100,
+    most: int = 500,
 ) -> np.ndarray:
     """Return evenly spaced training images (N, H, W, C), uint8, of a data set.
 
@@ -31,9 +31,10 @@ def sample_images(
         ImportError: if a package that is needed to read the data is missing.
 
     >>> sample_images("digits", (32, 32, 1)).shape
-    (100, 32, 32, 1)
+    (500, 32, 32, 1)
     """
     split = open_data_with_channels(address, shape[2]).train
-    references = split.references(None).shard(max(split.size // most, 1), 0).take(most)
-    images = (split.open(split.stored(split.fetch(reference)).numpy()) for reference in references)
+    # Evenly over all of it, to the end: stored data may be sorted by class.
+    drawn = split.references(None).enumerate().filter(lambda i, _: i * most % split.size < most)
+    images = (split.open(split.stored(split.fetch(reference)).numpy()) for _, reference in drawn)
     return np.stack([resize_and_crop(image, shape[:2], crop, interpolation) for image in images])

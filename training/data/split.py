@@ -8,6 +8,10 @@ from typing import Any
 import tensorflow as tf
 from PIL import Image
 
+from keras_mixers.printable import has_controls
+from keras_mixers.value_checks import excerpt
+from training.errors import DataError
+
 Example = dict[str, tf.Tensor]
 MapImage = Callable[[tf.Tensor], tf.Tensor]
 
@@ -29,6 +33,11 @@ class Split(ABC):
     size: int
     num_classes: int
     image_shape: tuple[int | None, int | None, int]
+
+    @property
+    @abstractmethod
+    def digest(self) -> str:
+        """SHA-256 of what the examples are, in the order in which they are stored."""
 
     @abstractmethod
     def references(self, seed: tf.Tensor | None) -> tf.data.Dataset:
@@ -73,6 +82,9 @@ class Data:
         train: training images.
         validation: validation images; shares no example with `train`.
         skipped: one line for each file that was skipped, with its path and the reason.
+
+    Raises:
+        DataError: if the name of a class has control characters.
     """
 
     address: str
@@ -80,6 +92,15 @@ class Data:
     train: Split
     validation: Split
     skipped: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.class_names:
+            # Line breaks within a name become spaces in a file of labels.
+            if has_controls(" ".join(name.split())):
+                raise DataError(
+                    f"{self.address} has a class named {excerpt(name)}; expected a name without "
+                    "control characters; rename it."
+                )
 
     @property
     def num_classes(self) -> int:

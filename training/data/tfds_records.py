@@ -1,5 +1,6 @@
 """Splits of tensorflow-datasets, whose records can only be read sequentially."""
 
+from hashlib import sha256
 from io import BytesIO
 from typing import Any
 
@@ -45,6 +46,12 @@ class RecordSplit(Split):
         size = sum(split.num_bytes for split in splits)
         fitting = _BUFFER_BYTES * total // size if size else 0
         return min(self.size, max(fitting, _MIN_BUFFER_RECORDS))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the data set's name, configuration and version, and of the part's name."""
+        what = f"{self._builder.info.full_name} {self._split} {self.size}"
+        return sha256(what.encode()).hexdigest()
 
     def references(self, seed: tf.Tensor | None) -> tf.data.Dataset:
         if seed is None:

@@ -5,7 +5,9 @@ each of which takes a slice of every batch, together see what a single worker wo
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from training.data.split import Example, Split
@@ -18,6 +20,14 @@ MapSeededImage = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 MapSeededBatch = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
+class Batch(NamedTuple):
+    """How a batch is made up: examples, parts that are mixed apart, and repeats of an example."""
+
+    size: int
+    parts: int
+    repeats: int
+
+
 def train_batches(
     split: Split,
     batch_size: int,
@@ -27,12 +37,14 @@ def train_batches(
     map_batch: MapSeededBatch | None = None,
     shard: tuple[int, int] = (0, 1),
     parts: int | None = None,
+    repeats: int = 1,
     num_parallel_calls: int = tf.data.AUTOTUNE,
 ) -> tf.data.Dataset:
     """Return an endless stream of batches (images, one-hot labels), determined by seed and step.
 
-    Each epoch has its own order and size // batch_size batches, in which no example occurs twice;
-    the remaining examples are left out. Pass `steps_per_epoch` to `model.fit`.
+    Each epoch has its own order and size // batch_size batches, in which no example occurs twice
+    unless it is repeated; the remaining examples are left out. Pass `steps_per_epoch` to
+    `model.fit`.
 
     For the stream to be deterministic, `map_image` and `map_batch` must draw all random numbers
     from the seeds that they are given, as TensorFlow's `tf.random.stateless_*` functions do.
@@ -52,6 +64,10 @@ def train_batches(
         parts: number of equal slices of a batch to which `map_batch` is applied separately, each
             with its own seed; None: one per worker. With the same `parts`, any number of workers
             sees the same examples as one.
+        repeats: number of times that each example occurs, one after the other, with a seed of its
+            own each time, as in DeiT's repeated augmentation. Repeats are dealt out to the parts,
+            so that they aren't mixed with each other if there are as many. An epoch has as many
+            batches as without, and so sees 1 / repeats of the examples.
         num_parallel_calls: number of images to map in parallel; does not affect the result.
 
     Returns:
@@ -72,7 +88,7 @@ def train_batches(
     """
     index, count = shard
     parts = count if parts is None else parts
-    _check_arguments(batch_size, seed, start_step, shard, parts)
+    _check_arguments(batch_size, seed, start_step, shard, parts, repeats)
     if map_image is None and None in split.image_shape:
         raise DataError(
             "These images differ in size; give a map_image that returns all in one size."
@@ -80,9 +96,12 @@ def train_batches(
     steps = steps_per_epoch(split, batch_size)
     own_parts, part_size = parts // count, batch_size // parts
 
-    def load_example(epoch: tf.Tensor, reference: Example) -> tuple[tf.Tensor, tf.Tensor]:
+    def load_example(
+        epoch: tf.Tensor, reference: Example, repeat: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         example = split.fetch(reference)
-        image_seed = _derive_seed(seed, _IMAGE, epoch, example["id"])
+        own = (repeat,) if repeats > 1 else ()
+        image_seed = _derive_seed(seed, _IMAGE, epoch, example["id"], *own)
 
         def map_or_decode(image: tf.Tensor) -> tf.Tensor:
             if map_image is None:
@@ -98,7 +117,8 @@ def train_batches(
         step, part = start_step + i // own_parts, index * own_parts + i % own_parts
         return map_batch(*batch, _derive_seed(seed, _BATCH, step, part))
 
-    references = _references(split, batch_size, steps, seed, start_step, shard)
+    batch = Batch(batch_size, parts, repeats)
+    references = _references(split, batch, steps, seed, start_step, shard)
     batches = references.map(
         load_example, num_parallel_calls=num_parallel_calls, deterministic=True
     )
@@ -133,27 +153,52 @@ def steps_per_epoch(split: Split, batch_size: int) -> int:
 
 
 def _references(
-    split: Split, batch_size: int, steps: int, seed: int, start_step: int, shard: tuple[int, int]
+    split: Split, batch: Batch, steps: int, seed: int, start_step: int, shard: tuple[int, int]
 ) -> tf.data.Dataset:
-    """Return pairs (epoch, reference) of a worker's examples, from `start_step` on."""
+    """Return (epoch, reference, repeat) of a worker's examples, from `start_step` on."""
     first, done = divmod(start_step, steps)
     index, count = shard
-    slice_size = batch_size // count
+    slice_size = batch.size // count
 
-    def is_own(position: tf.Tensor, _: Example) -> tf.Tensor:
-        return position % batch_size // slice_size == index
+    def is_own(position: tf.Tensor, _: tuple[Example, tf.Tensor]) -> tf.Tensor:
+        return position % batch.size // slice_size == index
 
     def references_of_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        references = split.references(_derive_seed(seed, _ORDER, epoch)).take(steps * batch_size)
-        skipped = tf.where(epoch == first, done * batch_size, 0)
+        references = split.references(_derive_seed(seed, _ORDER, epoch))
+        references = _repeat_each(references, batch.repeats).take(steps * batch.size)
+        skipped = tf.where(epoch == first, done * batch.size, 0)
         references = references.skip(tf.cast(skipped, tf.int64))
+        if batch.repeats > 1:
+            references = _deal(references, batch)
         if count > 1:
-            references = references.enumerate().filter(is_own).map(lambda _, reference: reference)
-        return references.map(lambda reference: (epoch, reference))
+            references = references.enumerate().filter(is_own).map(lambda _, pair: pair)
+        return references.map(lambda reference, repeat: (epoch, reference, repeat))
 
     # The Python code of a split must not be converted by AutoGraph.
     references_of_epoch = tf.autograph.experimental.do_not_convert(references_of_epoch)
     return tf.data.Dataset.range(first, _NUM_EPOCHS).flat_map(references_of_epoch)
+
+
+def _repeat_each(references: tf.data.Dataset, repeats: int) -> tf.data.Dataset:
+    """Return pairs (reference, index of its repeat), all of a reference together."""
+    if repeats == 1:
+        return references.map(lambda reference: (reference, 0))
+
+    def repeat(reference: Example) -> tuple[Example, tf.Tensor]:
+        copies = {name: tf.stack([value] * repeats) for name, value in reference.items()}
+        return copies, tf.range(repeats)
+
+    return references.map(repeat).unbatch()
+
+
+def _deal(references: tf.data.Dataset, batch: Batch) -> tf.data.Dataset:
+    """Deal the references of each batch out to its parts, one to each in turn."""
+    order = np.arange(batch.size).reshape(-1, batch.parts).T.ravel()
+
+    def reorder(*columns: Example | tf.Tensor) -> tuple:
+        return tf.nest.map_structure(lambda column: tf.gather(column, order), columns)
+
+    return references.batch(batch.size).map(reorder).unbatch()
 
 
 def _derive_seed(seed: int, purpose: int, *numbers: tf.Tensor) -> tf.Tensor:
@@ -177,11 +222,18 @@ def _join_parts(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Ten
 
 
 def _check_arguments(
-    batch_size: int, seed: int, start_step: int, shard: tuple[int, int], parts: int
+    batch_size: int,
+    seed: int,
+    start_step: int,
+    shard: tuple[int, int],
+    parts: int,
+    repeats: int,
 ) -> None:
     index, count = shard
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1; received {batch_size}.")
+    if repeats < 1:
+        raise ValueError(f"repeats must be at least 1; received {repeats}.")
     if not 0 <= seed < 2**31:
         raise ValueError(f"seed must be from 0 to 2**31 - 1; received {seed}.")
     if start_step < 0:

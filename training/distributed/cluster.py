@@ -1,6 +1,5 @@
 """The machines that train together, and how they find each other."""
 
-import json
 import os
 import socket
 import time
@@ -8,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from keras_mixers.json_files import parse_json
 from training.devices import Devices
 from training.errors import RecipeError
 
@@ -51,6 +51,7 @@ def read_cluster() -> Cluster:
     Raises:
         RecipeError: if it is missing, or doesn't describe workers that include this process.
 
+    >>> import json
     >>> os.environ["TF_CONFIG"] = json.dumps({
     ...     "cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 1}
     ... })
@@ -68,7 +69,7 @@ def read_cluster() -> Cluster:
             f"Strategy 'multiworker' needs the environment variable TF_CONFIG; {expected}"
         )
     try:
-        content = json.loads(text)
+        content = parse_json(text)
         jobs, task = content["cluster"], content["task"]
         # TensorFlow counts a chief as the first worker.
         tasks = [(job, i) for job in ("chief", "worker") for i in range(len(jobs.get(job, ())))]
@@ -77,7 +78,7 @@ def read_cluster() -> Cluster:
         for address in addresses:
             _host_and_port(address)
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise RecipeError(f"TF_CONFIG is {text!r}; {expected}") from None
+        raise RecipeError(f"TF_CONFIG is {text[:200]!r}; {expected}") from None
     return Cluster(addresses, index)
 
 
@@ -115,6 +116,8 @@ def wait_for_workers(cluster: Cluster, timeout: float) -> None:
 
 def _host_and_port(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
+    if not 0 < int(port) < 1 << 16:
+        raise ValueError(f"A port must be a number from 1 to 65535; received {port!r}.")
     return host.strip("[]"), int(port)
 
 

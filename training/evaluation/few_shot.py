@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from training.data import Data, DataError, Split
-from training.data.split import Example, MapImage
+from training.data.subset import Subset
 from training.evaluation.load_model import load_model
 from training.evaluation.loaded_model import LoadedModel, PredictBatch
 
@@ -126,7 +125,7 @@ def few_shot(
     classes = _read_classes(data_set.train)
     draws = [_draw_examples(data_set, classes, shots, seed) for seed in seeds]
     drawn = np.unique(np.concatenate(draws))
-    features, _ = compute_features(_Subset(data_set.train, drawn))
+    features, _ = compute_features(Subset(data_set.train, drawn))
     validation = compute_features(data_set.validation)
     accuracies = []
     for draw in draws:
@@ -222,32 +221,3 @@ def _compute_features(
     if np.isnan(features).any():
         raise ValueError(f"{path} gives NaN features; its training may have diverged.")
     return features.astype(np.float64), classes
-
-
-class _Subset(Split):
-    """The examples at some positions of a split."""
-
-    def __init__(self, split: Split, positions: np.ndarray):
-        self.size = len(positions)
-        self.num_classes, self.image_shape = split.num_classes, split.image_shape
-        self._split = split
-        self._kept = np.isin(np.arange(split.size), positions)
-
-    def references(self, seed: tf.Tensor | None) -> tf.data.Dataset:
-        kept = tf.constant(self._kept)
-        numbered = self._split.references(seed).enumerate()
-        return numbered.filter(lambda position, _: kept[position]).map(
-            lambda _, reference: reference
-        )
-
-    def fetch(self, reference: Example) -> Example:
-        return self._split.fetch(reference)
-
-    def image(self, example: Example, function: MapImage) -> tf.Tensor:
-        return self._split.image(example, function)
-
-    def stored(self, example: Example) -> tf.Tensor:
-        return self._split.stored(example)
-
-    def open(self, stored: Any) -> Image.Image:
-        return self._split.open(stored)

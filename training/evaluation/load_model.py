@@ -1,21 +1,24 @@
 """Loads a saved model for evaluation, with one function per format."""
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from hub_export.archive import SAVED_MODEL_FILE, SUFFIX
+from hub_export.archive import METADATA_FILE, SAVED_MODEL_FILE, SUFFIX
 from hub_export.model_facts import collect_facts
-from hub_export.saved_model.export import METADATA_FILE
 from hub_export.verification.verify import unpacked_export
 from hub_export.verification.worker import load_export
-from keras_mixers.catalogue.preprocessing import Interpolation, Preprocessing
+from keras_mixers.catalogue.preprocessing import (
+    Interpolation,
+    Preprocessing,
+    check_crop,
+    check_interpolation,
+)
 from keras_mixers.inference import load_network
+from keras_mixers.json_files import read_json
 from keras_mixers.models.heads import features_of, is_classifier, without_softmax
 from keras_mixers.run_files import (
     MODEL_FILE,
@@ -24,10 +27,11 @@ from keras_mixers.run_files import (
     find_labels,
     read_preprocessing,
 )
+from keras_mixers.value_checks import check_object
 from training.errors import in_one_line
 from training.evaluation.loaded_model import LoadedModel, PredictBatch
 from training.loop.network import evaluation_preprocessing
-from training.recipe import Recipe
+from training.recipes import read_recipe
 
 _CLASSIFIER_OUTPUTS = (keras.layers.Dense, keras.layers.Activation, keras.layers.Softmax)
 
@@ -84,8 +88,17 @@ def run_preprocessing(folder: Path) -> Preprocessing | None:
     if (folder / PREPROCESSING_FILE).is_file() or not recipe.is_file():
         return read_preprocessing(folder)
     # A run that was written before there was a preprocessing.json.
-    trained = Recipe.from_json(recipe.read_text(encoding="utf-8"))
+    trained = read_recipe(recipe)
     return evaluation_preprocessing(trained.model, trained.weights)
+
+
+def read_crop(metadata: Path) -> tuple[float, Interpolation]:
+    """Return the crop and interpolation that an export's `metadata.json` gives, or the default.
+
+    Raises:
+        ValueError: if the file is damaged.
+    """
+    return read_json(metadata, "the metadata of an export", _crop)
 
 
 def _load_keras(
@@ -149,7 +162,7 @@ def _load_saved_model(folder: Path, path: Path, labels: str | Path | None) -> Lo
         None if features is None else _tensorflow_function(features),
         classes,
         None if classes is None else find_labels(assets, classes, labels),
-        *_crop(json.loads(metadata.read_text(encoding="utf-8")) if metadata.is_file() else {}),
+        *(read_crop(metadata) if metadata.is_file() else ()),
     )
 
 
@@ -192,6 +205,11 @@ def _load_tflite(path: Path, labels: str | Path | None) -> LoadedModel:
     return LoadedModel(path, shape, scores, None, classes, find_labels(path, classes, labels))
 
 
-def _crop(facts: Mapping[str, Any]) -> tuple[float, Interpolation]:
+def _crop(facts: object) -> tuple[float, Interpolation]:
     """Return the crop and interpolation that a model's facts give, or else the default ones."""
-    return facts.get("crop") or 1.0, facts.get("interpolation") or "bicubic"
+    table = check_object(facts)
+    crop, interpolation = table.get("crop"), table.get("interpolation")
+    return (
+        1.0 if crop is None else check_crop(crop),
+        "bicubic" if interpolation is None else check_interpolation(interpolation),
+    )

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from keras_mixers.catalogue import list_models, resolve_variant
 from training.errors import RecipeError
+from training.keras_applications import MODES, application_preprocessing
 from training.recipe import ModelSpec
 from training.typed_fields import suggest
 
@@ -17,7 +18,7 @@ def evaluation_preprocessing(spec: ModelSpec, weights: str | None = None) -> "Pr
     """Return how images are preprocessed for evaluation.
 
     It is the recipe's own preprocessing, or else that of the released weights, or else that of the
-    variant.
+    variant, or of the network of keras.applications.
 
     Args:
         spec: the recipe's network.
@@ -34,6 +35,8 @@ def evaluation_preprocessing(spec: ModelSpec, weights: str | None = None) -> "Pr
         return spec.preprocessing
     if spec.name in list_models():
         return resolve_variant(spec.name, weights).preprocessing
+    if spec.name in MODES:
+        return application_preprocessing(spec.name)
     raise RecipeError(
         f"ModelSpec.preprocessing is required for {spec.name!r}, which isn't a published variant."
     )
@@ -58,24 +61,13 @@ def build_model(
     >>> build_model(find_recipe("convmixer_digits").model, classes=10).output.shape
     (None, 10)
     """
-    import keras
+    if spec.name in MODES:
+        from training.loop.application import build_application
 
-    from keras_mixers.models import common
-    from keras_mixers.models.registry import FAMILIES
-
-    family, arguments = _family_and_arguments(spec, weights)
-    images = keras.Input(spec.input_shape, name="images")
-    preprocessing = evaluation_preprocessing(spec, weights)
-    model = FAMILIES[family](
-        **arguments,
-        # Normalised by the recipe's preprocessing, not by the family's default.
-        include_preprocessing=False,
-        input_tensor=common.preprocess(images, preprocessing, None),
-        weights=weights,
-        classes=classes,
-        classifier_activation=None,
-        name=spec.name if name is None or spec.name in list_models() else name,
-    )
+        preprocessing = evaluation_preprocessing(spec)
+        model = build_application(spec, preprocessing, classes, weights, name)
+    else:
+        model = _build_family(spec, classes, weights, name)
     layers = {layer.name: layer for layer in model.layers}
     for frozen in spec.frozen:
         if frozen not in layers:
@@ -85,6 +77,29 @@ def build_model(
             )
         layers[frozen].trainable = False
     return model
+
+
+def _build_family(
+    spec: ModelSpec, classes: int, weights: str | None, name: str | None
+) -> "keras.Model":
+    import keras
+
+    from keras_mixers.models import common
+    from keras_mixers.models.registry import FAMILIES
+
+    family, arguments = _family_and_arguments(spec, weights)
+    images = keras.Input(spec.input_shape, name="images")
+    preprocessing = evaluation_preprocessing(spec, weights)
+    return FAMILIES[family](
+        **arguments,
+        # Normalised by the recipe's preprocessing, not by the family's default.
+        include_preprocessing=False,
+        input_tensor=common.preprocess(images, preprocessing, None),
+        weights=weights,
+        classes=classes,
+        classifier_activation=None,
+        name=spec.name if name is None or spec.name in list_models() else name,
+    )
 
 
 def set_head_bias(model: "keras.Model", value: float) -> None:

@@ -11,18 +11,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_mixers.layers.conv_mixer_block import ConvMixerBlock
-from keras_mixers.layers.gmlp_block import GMLPBlock
-from keras_mixers.layers.mixer_block import MixerBlock
-from keras_mixers.layers.res_mlp_block import ResMLPBlock
 from keras_mixers.layers.token_performer import TokenPerformer
 from keras_mixers.layers.token_transformer import TokenTransformer
-from keras_mixers.layers.transformer_block import TransformerBlock
+from keras_mixers.models.published import FAMILY_OF_BLOCK
+from training.errors import RecipeError
 
-BLOCKS = (
-    *(ConvMixerBlock, MixerBlock, ResMLPBlock, GMLPBlock),
-    *(TransformerBlock, TokenPerformer, TokenTransformer),
-)
+BLOCKS = (*FAMILY_OF_BLOCK, TokenPerformer, TokenTransformer)
 
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
@@ -37,6 +31,7 @@ class Remat(keras.layers.Layer):
 
     Example:
 
+    >>> from keras_mixers import ConvMixerBlock
     >>> block = ConvMixerBlock(kernel_size=3)
     >>> block.build((None, 8, 8, 4))
     >>> tuple(Remat(block)(keras.ops.ones((1, 8, 8, 4))).shape)
@@ -84,10 +79,10 @@ def rematerialise_blocks(network: keras.Model) -> keras.Model:
     Use it for training only, and save the network itself.
 
     Args:
-        network: a functional model: ConvMixer, MLP-Mixer or T2T-ViT.
+        network: a functional model of any family.
 
     Raises:
-        ValueError: if the network has no blocks.
+        RecipeError: if the network has no blocks.
 
     >>> import keras_mixers
     >>> network = keras_mixers.MLPMixer(8, 2, 4, input_shape=(8, 8, 3), classes=2)
@@ -95,7 +90,10 @@ def rematerialise_blocks(network: keras.Model) -> keras.Model:
     ['remat_block_0', 'remat_block_1']
     """
     if not any(isinstance(layer, BLOCKS) for layer in network.layers):
-        raise ValueError(f"{network.name} has no block to rematerialise.")
+        raise RecipeError(
+            f"Recipe.remat must be False for {network.name}, which has no blocks to rematerialise; "
+            "to save memory, use accumulate, or another precision."
+        )
     return keras.models.clone_model(
         network, clone_function=lambda layer: layer, call_function=_call
     )

@@ -3,7 +3,7 @@
 from training.augment.settings import Augmentation
 
 # The usual settings of timm. Recipes add mixup and cutmix: 0.5 and 0.5 for ConvMixer, 0.8 and 1.0
-# for T2T-ViT, as their authors do.
+# for T2T-ViT, DeiT, ResMLP and gMLP, as their authors do.
 TIMM = Augmentation(
     policy="reference",
     crop="random_resized",

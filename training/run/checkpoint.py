@@ -1,7 +1,10 @@
-"""The state that a run resumes from, in one file that is written completely or not at all."""
+"""The state that a run resumes from, in a file that is written completely or not at all.
+
+The file before it stays beside it, for when a disk or a copy damages the newest. NumPy's archives
+have a checksum of each array, which is compared when it is read.
+"""
 
 import os
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,13 +13,15 @@ import keras
 import numpy as np
 
 from keras_mixers.atomic_files import write_atomically
-from training.errors import CheckpointFileError
+from training.errors import CheckpointFileError, DamagedCheckpointError
 
 _STEP = "step"
 
 
 def save_state(path: Path, step: int, variables: Sequence[keras.Variable]) -> None:
-    """Write the state of a run; a crash while writing leaves the previous file in place.
+    """Write the state of a run, and keep the previous file beside it.
+
+    A crash leaves one of them at least.
 
     Args:
         path: path of the `.npz` file.
@@ -41,6 +46,17 @@ def save_state(path: Path, step: int, variables: Sequence[keras.Variable]) -> No
         # It must be on the disk before it replaces the previous file.
         file.flush()
         os.fsync(file.fileno())
+        if path.exists():
+            path.replace(previous_state(path))
+
+
+def previous_state(path: Path) -> Path:
+    """Return where the state before the newest is.
+
+    >>> previous_state(Path("checkpoint.npz")).name
+    'checkpoint-previous.npz'
+    """
+    return path.with_stem(f"{path.stem}-previous")
 
 
 def load_state(path: Path, variables: Sequence[keras.Variable]) -> int:
@@ -51,14 +67,14 @@ def load_state(path: Path, variables: Sequence[keras.Variable]) -> int:
         variables: the same variables in the same order.
 
     Raises:
-        CheckpointFileError: if the file is damaged, or holds other variables; in both cases no
-            variable is changed.
+        DamagedCheckpointError: if the file is damaged.
+        CheckpointFileError: if it holds other variables. In both cases no variable is changed.
     """
     try:
         with path.open("rb") as file, np.load(file) as content:
             arrays = dict(content)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise CheckpointFileError(f"{path} can't be read ({error}).") from None
+    except Exception as error:  # Whatever NumPy and zipfile meet in damaged bytes.
+        raise DamagedCheckpointError(f"{path} can't be read ({error}).") from None
     names = _names(variables)
     wanted = {name: tuple(v.shape) for name, v in zip(names, variables, strict=True)}
     found = {name: array.shape for name, array in arrays.items() if name != _STEP}

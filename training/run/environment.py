@@ -1,15 +1,20 @@
 """The machine and the software that a run uses."""
 
+import os
 import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+
+from hub_export.benchmark.machine import available_threads
+from keras_mixers.value_checks import excerpt
 
 _PACKAGES = (
     "keras-mixers",
@@ -20,6 +25,9 @@ _PACKAGES = (
     "numpy",
     "pillow",
 )
+_COMPARED = ("python", "cpu", "threads", "oneDNN", "gpus")
+_COMPARED_PARTS = ("packages", "git", "devices")
+_NOT_COMPARED = ("folder", "wait", "steps_per_execution")
 
 
 def environment(seed: int) -> dict[str, Any]:
@@ -40,8 +48,34 @@ def environment(seed: int) -> dict[str, Any]:
         "packages": {name: _version(name) for name in _PACKAGES},
         "git": git_state(Path(__file__).parent) or git_state(Path.cwd()),
         "cpu": _cpu(),
+        "threads": available_threads(),
+        "oneDNN": os.environ.get("TF_ENABLE_ONEDNN_OPTS"),
         "gpus": [_gpu(device) for device in tf.config.list_physical_devices("GPU")],
     }
+
+
+def environment_changes(before: object, now: Mapping[str, Any]) -> list[str]:
+    """Return what may give a run that goes on other numbers than one that never stopped.
+
+    >>> environment_changes({"cpu": "old", "packages": {"keras": "3.15.0"}}, {"cpu": "new"})
+    ["cpu 'old', now 'new'"]
+    """
+    old, new = _compared(before), _compared(now)
+    return [
+        f"{name} {excerpt(old[name])}, now {excerpt(value)}"
+        for name, value in new.items()
+        if old.get(name, value) != value
+    ]
+
+
+def _compared(environment: object) -> dict[str, Any]:
+    """Return the values that are compared, each by one name."""
+    if not isinstance(environment, Mapping):
+        return {}
+    values = {name: environment[name] for name in _COMPARED if name in environment}
+    for part in (environment.get(name) for name in _COMPARED_PARTS):
+        values |= part if isinstance(part, Mapping) else {}
+    return {name: value for name, value in values.items() if name not in _NOT_COMPARED}
 
 
 def command_line() -> str:

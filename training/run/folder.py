@@ -3,15 +3,16 @@
 import csv
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from keras_mixers.atomic_files import write_atomically
+from keras_mixers.json_files import read_json
 from keras_mixers.run_files import (
     LABELS_FILE,
     MODEL_FILE,
@@ -20,19 +21,22 @@ from keras_mixers.run_files import (
     RESULT_FILE,
 )
 from training.devices import ONE_DEVICE, Devices
-from training.errors import RecipeError, RunFolderError
+from training.errors import DamagedCheckpointError
 from training.loop.network import evaluation_preprocessing
 from training.recipe import Recipe
-from training.run.checkpoint import load_state, save_state
-from training.run.environment import environment
+from training.run.checkpoint import load_state, previous_state, save_state
+from training.run.environment import environment, environment_changes
+from training.run.lock import LOCK_FILE
 
 ENVIRONMENT_FILE = "environment.json"
 LOG_FILE, CURVES_FILE, SAMPLES_FILE = "log.csv", "curves.png", "samples.png"
 TENSORBOARD_FOLDER = "tensorboard"
 CHECKPOINT_FILE = "checkpoint.npz"
+DATA_FILE = "data.json"
 _NAMES = (
     RECIPE_FILE,
     ENVIRONMENT_FILE,
+    DATA_FILE,
     RESULT_FILE,
     LOG_FILE,
     CURVES_FILE,
@@ -62,27 +66,57 @@ class RunFolder:
         class_names: Sequence[str],
         devices: Devices = ONE_DEVICE,
         replicas: int = 1,
-    ) -> None:
-        """Write what is known before the first step: recipe, environment and class names."""
-        for entry in _leftovers(self.path):
+    ) -> list[str]:
+        """Write what is known before the first step: recipe, environment and class names.
+
+        Returns:
+            What has changed in the environment since the last start, if there was one.
+        """
+        for entry in leftovers(self.path) - {self.path / LOCK_FILE}:
             shutil.rmtree(entry)
         (self.path / RESULT_FILE).unlink(missing_ok=True)
         self.write_text(RECIPE_FILE, recipe.to_json())
         preprocessing = evaluation_preprocessing(recipe.model, recipe.weights)
         self.write_json(PREPROCESSING_FILE, asdict(preprocessing))
         used_devices = {**asdict(devices), "replicas": replicas}
-        self.write_json(ENVIRONMENT_FILE, environment(recipe.seed) | {"devices": used_devices})
+        now = environment(recipe.seed) | {"devices": used_devices}
+        changes = environment_changes(self._environment(), now)
+        self.write_json(ENVIRONMENT_FILE, now)
         # One name per line: line breaks within a name become spaces.
         self.write_text(LABELS_FILE, "".join(f"{' '.join(name.split())}\n" for name in class_names))
+        return changes
+
+    def _environment(self) -> object:
+        try:
+            return read_json(self.path / ENVIRONMENT_FILE, "an environment", dict)
+        except (OSError, ValueError, TypeError):
+            return {}  # There was no start, or what it wrote is lost.
 
     def restore(self, variables: Sequence[keras.Variable]) -> int:
         """Set variables to the last checkpoint, and return the steps done; 0 without a checkpoint.
 
+        If it is damaged, the one before it is used, with a warning.
+
         Raises:
-            CheckpointFileError: if it can't be read, or holds other variables.
+            CheckpointFileError: if none can be read, or it holds other variables.
         """
-        path = self.path / CHECKPOINT_FILE
-        return load_state(path, variables) if path.exists() else 0
+        newest = self.path / CHECKPOINT_FILE
+        paths = [path for path in (newest, previous_state(newest)) if path.exists()]
+        faults = []
+        for path in paths:
+            try:
+                step = load_state(path, variables)
+            except DamagedCheckpointError as error:
+                faults.append(str(error))
+                continue
+            for fault in faults:
+                warnings.warn(
+                    f"{fault} What was done since the one before it is repeated.", stacklevel=2
+                )
+            return step
+        if faults:
+            raise DamagedCheckpointError(f"{' '.join(faults)} Remove them to begin again.")
+        return 0
 
     def save(self, step: int, variables: Sequence[keras.Variable]) -> None:
         """Write a checkpoint; a crash while writing leaves the previous one in place."""
@@ -122,95 +156,11 @@ class RunFolder:
             place.write_text(text, encoding="utf-8")
 
 
-def check_folder(path: str | Path, recipe: Recipe) -> bool:
-    """Tell whether a folder holds a run to resume; if not, it is free for a new one.
-
-    A run can be resumed with the same recipe. Only `epochs` may differ; a finished run needs more
-    of them.
-
-    Args:
-        path: path of the folder, which need not exist.
-        recipe: recipe of the run.
-
-    Raises:
-        RunFolderError: if the folder holds anything else.
-    """
-    path = Path(path)
-    if path.exists() and not path.is_dir():
-        raise RunFolderError(f"{str(path)!r} is a file; choose a folder for the run.")
-    if not path.is_dir() or set(path.iterdir()) == _leftovers(path):
-        return False
-    fault = _fault(path, recipe)
-    if fault:
-        raise RunFolderError(f"{str(path)!r} {fault}; choose another folder, or remove this one.")
-    return True
-
-
-def _leftovers(path: Path) -> set[Path]:
-    """Return temporary files that a crash left behind."""
+def leftovers(path: Path) -> set[Path]:
+    """Return the lock, and temporary files that a crash left behind."""
     prefixes = tuple(f".{name}-" for name in _NAMES)
-    return {entry for entry in path.iterdir() if entry.name.startswith(prefixes)}
-
-
-def _fault(path: Path, recipe: Recipe) -> str:
-    """Return why a folder that isn't empty can't be used; "" if it can."""
-    if not (path / RECIPE_FILE).is_file():
-        return "is not empty, but holds no run"
-    try:
-        other = Recipe.from_json((path / RECIPE_FILE).read_text(encoding="utf-8"))
-    except (RecipeError, OSError, UnicodeDecodeError):
-        return f"holds a run whose {RECIPE_FILE} can't be read"
-    if replace(other, epochs=recipe.epochs) != recipe:
-        return f"holds a run of another recipe, {other.name}"
-    if (path / RESULT_FILE).is_file() and recipe.epochs <= other.epochs:
-        return f"holds a finished run of {other.name}"
-    return ""
-
-
-@contextmanager
-def open_run_folder(path: str | Path, recipe: Recipe) -> Iterator[RunFolder]:
-    """Provide the folder of a run, and create it if needed.
-
-    If an error ends the block before the first epoch or checkpoint is done, everything in the
-    folder is removed again, unless it held a run before.
-
-    Args:
-        path: path of a folder that is empty, doesn't exist, or holds a run to resume.
-        recipe: recipe of the run.
-
-    Raises:
-        RunFolderError: if the folder can't be used.
-
-    >>> import tempfile
-    >>> from training.recipes import find_recipe
-    >>> path = Path(tempfile.mkdtemp(), "run")
-    >>> with open_run_folder(path, find_recipe("convmixer_digits")) as folder:
-    ...     folder.write_text("note.txt", "whole")
-    >>> [entry.name for entry in path.iterdir()]
-    ['note.txt']
-    """
-    path = Path(path)
-    resumes = check_folder(path, recipe)
-    created = [folder for folder in (path, *path.parents) if not folder.exists()]
-    folder = RunFolder(path, kept=resumes)
-    try:
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunFolderError(
-                f"{str(path)!r} can't be created ({error.strerror}); choose another folder."
-            ) from None
-        yield folder
-    except BaseException:
-        if not folder.kept:
-            _remove(path, created)
-        raise
-
-
-def _remove(path: Path, created: Sequence[Path]) -> None:
-    """Empty a folder, and remove the folders that were created for it."""
-    for entry in path.iterdir() if path.is_dir() else ():
-        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    for folder in created:
-        with suppress(OSError):  # Not empty: another process has used it meanwhile.
-            folder.rmdir()
+    return {
+        entry
+        for entry in path.iterdir()
+        if entry.name.startswith(prefixes) or entry.name == LOCK_FILE
+    }

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 from rich.console import Console
 
+from keras_mixers.printable import printable
 from training.distributed.cluster import Cluster
 from training.errors import TrainingError
 from training.loop.callbacks import EXIT_STATUS_OF_SIGTERM
@@ -87,7 +88,20 @@ def print_start(run: Run) -> None:
         plural = "s" if replicas > 1 else ""
         lines.append(f"Training on {replicas} replica{plural}; this process uses {local}.")
     for line in lines:
-        run.console.print(line, markup=False, soft_wrap=True)
+        run.console.print(printable(line), markup=False, soft_wrap=True)
+
+
+def print_resumption(run: Run, done: int, changes: Sequence[str]) -> None:
+    """Print where a run goes on, and what has changed since it stopped."""
+    epochs, step = divmod(done, run.steps)
+    lines = [f"Resuming after epoch {epochs} and {step} of {run.steps} steps of the next."]
+    if changes:
+        lines.append(
+            f"Changed since the last start: {'; '.join(changes)}. The weights may differ from "
+            "those of a run that never stopped."
+        )
+    for line in lines:
+        run.console.print(printable(line), markup=False, soft_wrap=True)
 
 
 def print_result(run: Run, result: Result, folder: RunFolder | None) -> None:
@@ -98,4 +112,5 @@ def print_result(run: Run, result: Result, folder: RunFolder | None) -> None:
     )
     run.console.print(line, markup=False, soft_wrap=True)
     if folder is not None:
-        run.console.print(f"Everything is in {folder.path}.", markup=False, soft_wrap=True)
+        line = f"Everything is in {printable(folder.path)}."
+        run.console.print(line, markup=False, soft_wrap=True)

@@ -101,6 +101,7 @@ class Run:
             map_batch=policy.batch,
             shard=cluster.shard,
             parts=recipe.mix_slices,
+            repeats=recipe.repeats,
         )
 
     def validation_batches(self, cluster: Cluster = ALONE) -> tf.data.Dataset:

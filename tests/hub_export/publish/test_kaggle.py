@@ -12,7 +12,7 @@ from hub_export.publish.kaggle import (
     slug,
     write_kaggle_metadata,
 )
-from tests.helpers.export_models import MODELS, conv_mixer
+from tests.helpers.export_models import conv_mixer
 
 HANDLES = ("classification", "feature-vector")
 
@@ -41,14 +41,20 @@ def test_missing_folder_is_an_error(tmp_path):
         write_kaggle_metadata(tmp_path, collect_facts(conv_mixer()), "", HANDLES)
 
 
-@pytest.mark.parametrize("family", MODELS)
+@pytest.mark.parametrize(
+    ("family", "arguments"),
+    [
+        (keras_mixers.ConvMixer, (8, 1, 4, 3)),
+        (keras_mixers.MLPMixer, (8, 1)),
+        (keras_mixers.T2TViT, (8, 1, 2)),
+        (keras_mixers.ViT, (8, 1, 2)),
+        (keras_mixers.ResMLP, (8, 1)),
+        (keras_mixers.gMLP, (8, 1)),
+    ],
+)
 @pytest.mark.parametrize("top", [True, False])
-def test_fields_of_the_model(family, top):
-    network = {
-        "ConvMixer": lambda: keras_mixers.ConvMixer(8, 1, 4, 3, include_top=top),
-        "MLPMixer": lambda: keras_mixers.MLPMixer(8, 1, include_top=top),
-        "T2TViT": lambda: keras_mixers.T2TViT(8, 1, 2, include_top=top),
-    }[family]()
+def test_fields_of_the_model(family, arguments, top):
+    network = family(*arguments, include_top=top)
     fields = model_metadata(collect_facts(network), "# A card")
     assert fields["isPrivate"] is True
     assert fields["description"] == "# A card"

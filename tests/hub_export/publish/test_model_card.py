@@ -38,6 +38,16 @@ def examples(card):
     return {title: code for title, code in found.items() if code}
 
 
+def test_texts_from_files_neither_steer_a_terminal_nor_end_a_line():
+    title = "\x1b]0;title\x07\n# More"
+    facts = collect_facts(
+        conv_mixer(), None, title, accuracy=0.5, accuracy_source=title, dataset=title
+    )
+    card = model_card(facts, HANDLES)
+    assert card.replace("\n", "").isprintable()
+    assert card.count(r"\x1b]0;title\x07\n# More") == 3
+
+
 def test_every_example_runs_where_the_handles_are(exports, tmp_path, monkeypatch):
     model = exports["ConvMixer"].model
     write_tflite(model, tmp_path / "model.tflite")
@@ -158,7 +168,10 @@ def test_example_image_has_the_model_s_channels(channels, tmp_path, monkeypatch)
     "model",
     [
         lambda: conv_mixer(include_top=False),
-        lambda: keras_mixers.MLPMixer(8, 1, input_shape=(32, 32, 3), include_top=False),
+        pytest.param(
+            lambda: keras_mixers.MLPMixer(8, 1, input_shape=(32, 32, 3), include_top=False),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_example_pools_maps_and_tokens(model, tmp_path, monkeypatch):
@@ -173,7 +186,7 @@ def test_example_pools_maps_and_tokens(model, tmp_path, monkeypatch):
         assert namespace["network"](images).shape == (2, 3)
 
 
-@pytest.mark.parametrize("side", [32, None])
+@pytest.mark.parametrize("side", [pytest.param(32, marks=pytest.mark.slow), None])
 def test_commands_for_other_runtimes_are_those_of_the_command_line(side, tmp_path, monkeypatch):
     written = []
 

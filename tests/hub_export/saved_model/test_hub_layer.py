@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from hub_export.saved_model.hub_layer import HubLayer
 from keras_mixers.models.heads import features_of, without_softmax
-from tests.helpers.export_models import SHAPE, assert_same
+from tests.helpers.export_models import MODELS, SHAPE, assert_same
 from tests.helpers.fine_tuning import IMAGES, check_step, penalty, photos, unmoved, values
 
 
@@ -28,14 +28,26 @@ def shift(layer):
             weight.assign(weight + 0.1)
 
 
+# The layer knows nothing of what is in the graph: a network with statistics and one with dropout.
+EVERYDAY = ("ConvMixer", "MLPMixer")
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(kind, marks=[] if kind in EVERYDAY else [pytest.mark.slow]) for kind in MODELS
+    ]
+)
+def exported(request, exports):
+    return exports[request.param]
+
+
 @pytest.fixture
 def conv(exports):
     return exports["ConvMixer"]
 
 
-@pytest.fixture(params=["ConvMixer", "MLPMixer"])
+@pytest.fixture(params=EVERYDAY)
 def exported_alike(request, exports):
-    """A network whose statistics training moves, and one with dropout."""
     return exports[request.param]
 
 

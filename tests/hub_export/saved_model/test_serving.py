@@ -54,6 +54,7 @@ def test_signatures_of_a_feature_vector(exports, capsys):
         assert found[name] == {"inputs": INPUTS, "outputs": {"default": FEATURES}}
 
 
+@pytest.mark.slow
 def test_command_line_gives_the_model_s_logits(exports, tmp_path):
     model, folder = exports["ConvMixer"].model, exports["ConvMixer"].path
     np.save(tmp_path / "images.npy", IMAGES)

@@ -6,8 +6,8 @@ from keras import ops
 from hub_export.tflite import integer_layers as forms
 from keras_mixers.layers import LayerNorm, TokenPerformer
 from tests.helpers.export_models import (
-    MODELS,
     assert_same,
+    every_model,
     images_up_to_one,
     perturb,
     perturbed,
@@ -18,6 +18,11 @@ CHANGED = {
     "ConvMixer": {"ConvolvedBatchNorm"},
     "MLPMixer": set(),
     "T2TViT": {"TwoStepLayerNorm", "SoftmaxPerformer", "RepeatedClassToken"},
+    "ViT": {"TwoStepLayerNorm", "RepeatedClassToken"},
+    "ViT average": {"TwoStepLayerNorm"},
+    "ViT distilled": {"TwoStepLayerNorm", "RepeatedClassToken"},
+    "ResMLP": set(),
+    "gMLP": {"TwoStepLayerNorm"},
 }
 
 
@@ -40,7 +45,7 @@ def changed(layer, form):
     return compare
 
 
-@pytest.mark.parametrize("family", MODELS)
+@pytest.mark.parametrize("family", every_model)
 def test_models_in_integer_form_give_the_same(family):
     model = perturbed(family)
     pixels = 255 * images_up_to_one(3)

@@ -35,7 +35,22 @@ FILES = {
     "MLPMixer-float16": Settings("float16"),
     "MLPMixer-int8": Settings("int8", batch=3, labels=LABELS),
     "T2TViT-int8": Settings("int8", batch=None, output="logits"),
-    "T2TViT-int16x8": Settings("int16x8", batch=None),
+    "ViT distilled-int8": Settings("int8", batch=None),
+    "ResMLP-int8": Settings("int8"),
+    "gMLP-int8": Settings("int8"),
+}
+RELATIVES = ("ViT", "ViT average", "ViT distilled", "ResMLP", "gMLP")
+SLOW_FILES = {"T2TViT-int16x8": Settings("int16x8", batch=None)} | {
+    f"{family}-{quantize}": Settings(quantize, input_type=input_type)
+    for family in RELATIVES
+    for quantize, input_type in (
+        ("none", "uint8"),
+        ("float16", None),
+        ("dynamic", "uint8"),
+        ("int8", None),
+        ("int16x8", None),
+    )
+    if f"{family}-{quantize}" not in FILES
 }
 model_of = cache(perturbed)
 
@@ -57,7 +72,7 @@ def files(images, tmp_path_factory):
 
     @cache
     def write(name: str) -> Path:
-        settings, path = FILES[name], folder / f"{name}.tflite"
+        settings, path = {**FILES, **SLOW_FILES}[name], folder / f"{name}.tflite"
         data = images if settings.quantize in INTEGERS else None
         write_with_settings(model_of(name.split("-")[0]), settings, data, path)
         return path
@@ -76,6 +91,7 @@ def types(path):
 
 # Classes change where the two best scores are closer than what is rounded. Of networks trained
 # with six seeds the least shares were 0.997, 0.992, 0.978 and 0.994.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("quantize", "least"), [("float16", 0.98), ("dynamic", 0.98), ("int8", 0.95), ("int16x8", 0.98)]
 )
@@ -90,7 +106,9 @@ def test_trained_model_keeps_its_classes(quantize, least, trained, tmp_path):
     assert custom_operators(path.read_bytes()) == []
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(
+    "name", [*FILES, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW_FILES)]
+)
 def test_every_family_can_be_quantised(name, files, images):
     family, quantize = name.split("-")
     assert verify(files(name), model_of(family), images).passed
@@ -99,7 +117,7 @@ def test_every_family_can_be_quantised(name, files, images):
     assert custom_operators(content) == []
 
 
-@pytest.mark.parametrize("quantize", INTEGERS)
+@pytest.mark.parametrize("quantize", ["int8", pytest.param("int16x8", marks=pytest.mark.slow)])
 def test_integer_files_take_any_number_of_images(quantize, files, images):
     path = files(f"T2TViT-{quantize}")
     assert details(path)[0]["shape_signature"][0] == -1
@@ -109,7 +127,7 @@ def test_integer_files_take_any_number_of_images(quantize, files, images):
         np.testing.assert_array_equal(several[name][:1], scores)
 
 
-@pytest.mark.parametrize("family", ["MLPMixer", "T2TViT"])
+@pytest.mark.parametrize("family", ["MLPMixer", "T2TViT", "ViT distilled", "ResMLP", "gMLP"])
 def test_int8_holds_no_float(family, files):
     path = files(f"{family}-int8")
     assert types(path) <= {np.int8, np.uint8, np.int32}
@@ -126,7 +144,9 @@ def test_pixels_are_the_integers_even_if_the_images_are_pale(tmp_path):
     assert types(tmp_path / "model.tflite") <= {np.int8, np.uint8, np.int32}
 
 
-@pytest.mark.parametrize("name", ["ConvMixer-int8", "T2TViT-int16x8"])
+@pytest.mark.parametrize(
+    "name", ["ConvMixer-int8", pytest.param("T2TViT-int16x8", marks=pytest.mark.slow)]
+)
 def test_integers_may_go_in_and_out_as_floats(name, files):
     assert [end["dtype"] for end in details(files(name))] == [np.float32, np.float32]
     assert float_tensors(files(name).read_bytes()) == []

@@ -13,10 +13,10 @@ from hub_export.tflite.settings import Settings
 from hub_export.verification.tflite_file import custom_operators, detect_quantization
 from hub_export.verification.worker import load_export
 from tests.helpers.export_models import (
-    MODELS,
     SHAPE,
     assert_same,
     conv_mixer,
+    every_model,
     images_up_to_one,
     perturb,
     perturbed,
@@ -36,7 +36,7 @@ def model_of_foreign_operators():
     return keras.Sequential([keras.Input((8, 8, 1)), TensorFlowPatches()], name="foreign")
 
 
-@pytest.mark.parametrize("family", MODELS)
+@pytest.mark.parametrize("family", every_model)
 def test_file_predicts_what_the_model_predicts(family, tmp_path):
     model = perturbed(family)
     write_tflite(model, tmp_path / "model.tflite")
@@ -137,6 +137,7 @@ def test_half_precision_is_converted_in_float32(policy, tmp_path):
         ({"input_shape": (16, 16, 3)}, r"of shape \(32, 32, 3\); received .*\(16, 16, 3\)"),
         ({"labels": ["a", "b"]}, "labels"),
         ({"labels": ["a", "b", "c", "d", "e\nf"]}, r"one line of text; received 'e\\nf'"),
+        ({"labels": ["a", "b", "c", "d", "\x1b[2J"]}, r"received '\\x1b\[2J'; leave control char"),
         ({"representative_data": "folder"}, "is for quantize='int8' and .*; received 'none'"),
     ],
 )
@@ -199,6 +200,11 @@ def test_other_backends_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match="received the backend 'jax'"):
         export_tflite(conv_mixer(), tmp_path / "model.tflite")
+
+
+def test_another_ending_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"must end in '.tflite'; received 'model'"):
+        export_tflite(conv_mixer(), tmp_path / "model")
 
 
 def test_existing_file_is_refused_unless_overwritten(tmp_path):

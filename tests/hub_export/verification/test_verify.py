@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -46,6 +50,20 @@ def test_exports_run_in_a_new_process(kind, conv, new_process, tmp_path, monkeyp
         path = tmp_path / "model.tflite"
         write_tflite(conv.model, path)
     assert verify(path, conv.model).passed
+
+
+def test_the_new_process_ends_with_the_one_that_started_it(tmp_path):
+    files = [tmp_path / name for name in ("a.tflite", "in.npy", "out.npz")]
+    write_tflite(conv_mixer(), files[0])
+    os.mkfifo(files[1])
+    command = [sys.executable, "-P", "-m", "hub_export.verification.worker", *map(str, files)]
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE) as worker,
+        files[1].open("wb"),  # As soon as the worker reads it, and waits for its content.
+    ):
+        assert worker.poll() is None
+        worker.stdin.close()
+        assert worker.wait() == 1
 
 
 def test_damaged_export_is_told_in_one_line(conv, new_process, tmp_path):

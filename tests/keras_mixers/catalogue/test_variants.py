@@ -6,6 +6,7 @@ import pytest
 from keras.src.backend.common import global_state
 
 import keras_mixers as km
+from keras_mixers.models.published import read_normalisation
 from tests.keras_mixers.models.multiply_adds import multiply_adds
 
 
@@ -24,6 +25,7 @@ def test_numbers_of_every_variant(name: str) -> None:
     assert model.name == name
     assert model.input_shape == (None, *info.input_shape)
     assert model.output_shape == (None, info.classes)
+    assert read_normalisation(model) == (info.preprocessing.mean, info.preprocessing.std)
     assert _count(model.trainable_weights) == info.parameters
     assert _count(model.non_trainable_weights) == info.fixed_parameters
     # The table has four digits after the point.

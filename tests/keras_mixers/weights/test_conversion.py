@@ -8,7 +8,9 @@ import pytest
 import torch
 
 import keras_mixers as km
+from keras_mixers.catalogue.preprocessing import CIFAR_MEAN, CIFAR_STD
 from keras_mixers.conversion import convert
+from keras_mixers.models.published import read_normalisation
 from keras_mixers.weights.identify import identify
 from keras_mixers.weights.layouts import LAYOUTS, Layout
 from tests.keras_mixers.weights.torch_conv_mixer import TorchConvMixer
@@ -78,9 +80,10 @@ def test_no_published_variant() -> None:
 
 def test_to_a_model_and_to_its_weights(checkpoint: Path, tmp_path: Path) -> None:
     _, account = convert(str(checkpoint), tmp_path / "model.keras")
-    assert account.startswith("10 classes, activation gelu, preprocessing of the family")
+    assert account.startswith("10 classes, activation gelu, preprocessing of the variant")
     expected = km.create_model("convmixer_128_4_p1_k8", weights=checkpoint)
     converted = keras.models.load_model(tmp_path / "model.keras")
+    assert read_normalisation(converted) == (CIFAR_MEAN, CIFAR_STD)  # ConvMixer's are ImageNet's.
     convert(str(checkpoint), tmp_path / "model.weights.h5", variant="convmixer_128_4_p1_k8")
     again = km.create_model("convmixer_128_4_p1_k8", weights=tmp_path / "model.weights.h5")
     for old, new, newer in zip(

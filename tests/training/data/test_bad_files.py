@@ -112,7 +112,26 @@ def test_findings_are_kept_until_a_file_changes(tmp_path, monkeypatch, cache):
     assert not [path for path in tmp_path.rglob("*") if path.suffix not in ("", ".jpg")]
 
 
-@pytest.mark.parametrize("damage", [b"", b"no gzip", gzip.compress(b'{"version": 0}', mtime=0)])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"no gzip",
+        gzip.compress(b"{}", mtime=0)[:10] + bytes([255] * 20),
+        *(
+            gzip.compress(text, mtime=0)
+            for text in (
+                b'{"version": 0}',
+                b'{"version": 1, "files": []}',
+                b'{"version": 1, "files": {"cat/0.jpg": [[], 7]}}',
+                b'{"version": 1, "files": {"cat/0.jpg": [[], [1, 2, true, []]]}}',
+                b"[" * 100_000,
+                b"\xff",
+            )
+        ),
+    ],
+    ids=range(9),
+)
 def test_damaged_findings_are_found_again(tmp_path, cache, damage):
     fill(tmp_path, 2)
     open_data(f"folder:{tmp_path}")

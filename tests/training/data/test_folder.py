@@ -65,6 +65,25 @@ def test_names_need_not_be_utf8(tmp_path):
     assert sum(len(labels) for _, labels in batches) == 7
 
 
+@pytest.mark.parametrize("name", ["\x1b]0;title\x07", "caf\udce9", "a\u202eb"])
+def test_names_of_classes_have_no_control_characters(tmp_path, name):
+    fill(tmp_path, 2, classes=("cat", name))
+    message = message_of(tmp_path)
+    assert message == (
+        f"folder:{tmp_path} has a class named {name!r}; expected a name without control "
+        "characters; rename it."
+    )
+    assert message.isprintable()
+
+
+def test_names_of_bad_files_do_not_steer_the_terminal(tmp_path):
+    fill(tmp_path, 2)
+    (tmp_path / "cat" / "\x1b[2J.jpg").write_text("three cats")
+    with pytest.warns(UserWarning, match=r"/cat/\\x1b\[2J\.jpg is not an image in a format"):
+        data = open_data(f"folder:{tmp_path}")
+    assert data.skipped[0].isprintable()
+
+
 def write_odd_ones(folder):
     """Write images that only Pillow reads as they are meant."""
     colour = picture(7)

@@ -1,3 +1,5 @@
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -129,6 +131,19 @@ def damaged_archive(path):
     path.write_bytes(content)
 
 
+def encrypted_archive(path):
+    np.savez(path, x=X, y=Y)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+
+
+def archive_of_peta_bytes(path):
+    header = {"shape": (10**15,), "fortran_order": False, "descr": "|u1"}
+    with zipfile.ZipFile(path, "w") as archive, archive.open("x.npy", "w") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+
+
 def lone_array(path):
     with path.open("wb") as file:
         np.save(file, X)
@@ -142,6 +157,8 @@ def lone_array(path):
         lambda path: path.write_text("text"),
         lambda path: np.savez(path, x=np.array([{}], object), y=Y),
         damaged_archive,
+        encrypted_archive,
+        archive_of_peta_bytes,
         lone_array,
     ],
 )

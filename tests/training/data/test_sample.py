@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -8,10 +10,17 @@ from training.data import DataError, sample_images
 
 
 def test_images_are_drawn_evenly_from_the_training_part():
-    found = sample_images("digits", (16, 16, 1))
+    found = sample_images("digits", (16, 16, 1), most=100)
     train, _ = digits(held_out=False)
-    drawn = [resize_and_crop(Image.fromarray(scan[..., 0]), (16, 16)) for scan in train[::14]]
-    np.testing.assert_array_equal(found, np.stack(drawn)[:100])
+    # The first and then one in each hundredth.
+    chosen = [train[math.ceil(i * len(train) / 100)] for i in range(100)]
+    drawn = [resize_and_crop(Image.fromarray(scan[..., 0]), (16, 16)) for scan in chosen]
+    np.testing.assert_array_equal(found, np.stack(drawn))
+
+
+def test_all_images_are_drawn_from_a_small_data_set():
+    train, _ = digits(held_out=False)
+    assert len(sample_images("digits", (8, 8, 1), most=10_000)) == len(train)
 
 
 @pytest.mark.parametrize(

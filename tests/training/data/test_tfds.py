@@ -49,6 +49,19 @@ def test_a_share_is_held_out_and_labels_stay_with_their_images(many):
         np.testing.assert_array_equal(labels.argmax(1), images[:, 0, 0, 0] % 3)
 
 
+def test_digests_tell_divisions_apart(many_files):
+    found = {}
+    for held_out in (0.2, 0.3):
+        data = open_data("tfds:many_files", many_files, held_out)
+        same = open_data("tfds:many_files", many_files, held_out)
+        assert (data.train.digest, data.validation.digest) == (
+            same.train.digest,
+            same.validation.digest,
+        )
+        found |= {data.train.digest: held_out, data.validation.digest: held_out}
+    assert len(found) == 4
+
+
 def test_every_epoch_is_a_permutation_of_its_own(many):
     steps = steps_per_epoch(many.train, 8)
     batches = take(train_batches(many.train, 8, 0, map_image=by_number), 3 * steps)

@@ -80,6 +80,30 @@ def test_workers_mix_within_their_slices():
     assert_same(take(train_batches(split, 8, 3, map_batch=mixed, parts=2), 2), join(halves))
 
 
+def test_repeats_fill_batches_are_dealt_to_parts_and_have_noise_of_their_own():
+    split = numbered(41)
+    batches = take(train_batches(split, 12, 3, map_image=noisy, parts=3, repeats=3), 2 * 3)
+    for epoch in (batches[:3], batches[3:]):
+        seen = [index for batch in epoch for index in indices(batch)]
+        assert len(seen) == 3 * 12
+        assert {seen.count(index) for index in seen} == {3}
+        for batch in epoch:
+            parts = np.reshape(indices(batch), (3, 4))
+            assert [set(part) for part in parts] == [set(parts[0])] * 3
+    noise = np.concatenate([images[..., 2].reshape(3, 4) for images, _ in batches], axis=1)
+    # Of 24 images, about one in 85 has the same noise in two of its repeats.
+    assert sum(len(set(column)) < 3 for column in noise.T.tolist()) < 4
+
+
+def test_repeats_resume_and_are_shared_by_workers():
+    split = numbered(41)
+    options = {"map_image": noisy, "map_batch": mixed, "parts": 4, "repeats": 3}
+    one = take(train_batches(split, 8, 5, **options), 9)
+    assert_same(one[3:], take(train_batches(split, 8, 5, 3, **options), 6))
+    halves = [take(train_batches(split, 8, 5, shard=(i, 2), **options), 9) for i in (0, 1)]
+    assert_same(one, join(halves))
+
+
 def test_neither_parallelism_nor_the_global_seed_changes_anything():
     split, streams = numbered(50), []
     for calls in (1, 7, tf.data.AUTOTUNE):
@@ -193,6 +217,7 @@ def test_only_the_own_slice_is_decoded():
     ("arguments", "message"),
     [
         ({"batch_size": 0}, "batch_size must be at least 1; received 0."),
+        ({"repeats": 0}, "repeats must be at least 1; received 0."),
         ({"seed": -1}, "seed must be from 0 to 2**31 - 1; received -1."),
         ({"seed": 2**31}, "seed must be from 0 to 2**31 - 1; received 2147483648."),
         ({"start_step": -2}, "start_step must be at least 0; received -2."),

@@ -2,17 +2,10 @@
 
 import json
 import socket
-import time
 
 import pytest
 
-from tests.helpers.local_replicas import free_ports, two_workers
-from tests.training.distributed.test_strategy import (
-    check_noise,
-    check_recipes,
-    check_steps,
-    printed,
-)
+from tests.helpers.local_replicas import free_ports
 from training.distributed.cluster import Cluster, read_cluster, wait_for_workers
 from training.errors import RecipeError
 from training.recipes import find_recipe
@@ -20,33 +13,6 @@ from training.recipes import find_recipe
 
 def tf_config(addresses, index, job="worker"):
     return json.dumps({"cluster": {job: addresses}, "task": {"type": job, "index": index}})
-
-
-def in_two_processes(*groups):
-    """Return what groups of tests/helpers/replicas.py found in the first of two workers."""
-    processes = two_workers("tests.helpers.replicas", *groups, "multiworker")
-    try:
-        outputs = [process.communicate(timeout=600) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    for process, (_, err) in zip(processes, outputs, strict=True):
-        assert process.returncode == 0, err
-    first, second = (printed(out) for out, _ in outputs)
-    assert first == second
-    return first
-
-
-@pytest.mark.distributed
-def test_recipes_give_the_weights_of_one_device():
-    check_recipes(in_two_processes("recipes"))
-
-
-@pytest.mark.distributed
-def test_models_are_measured_and_skip_steps_as_on_one_device():
-    found = in_two_processes("uneven", "scales", "noise")
-    check_steps(found)
-    check_noise(found)
 
 
 def test_a_cluster_is_read(monkeypatch):
@@ -71,7 +37,11 @@ def test_a_cluster_is_read(monkeypatch):
         tf_config(["a:1"], 0, job="ps"),
         tf_config(["a"], 0),
         tf_config([], 0),
+        tf_config(["a:99999"], 0),
+        "[" * 100_000,
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1e999}}',
     ],
+    ids=range(10),
 )
 def test_what_is_no_cluster(text, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
@@ -100,9 +70,7 @@ def test_workers_that_come_are_met():
     (port,) = free_ports(1)
     with socket.create_server(("127.0.0.1", 0)) as other:
         address = f"127.0.0.1:{other.getsockname()[1]}"
-        start = time.monotonic()
         wait_for_workers(Cluster((f"127.0.0.1:{port}", address), 0), 60)
-        assert time.monotonic() - start < 30
 
 
 def test_a_port_that_is_taken():

@@ -1,209 +1,257 @@
-"""Runs that are killed at random moments end with the weights of one that never stopped."""
+"""Runs that are stopped in every way end with the weights of one that never stopped."""
 
+import os
 import random
-import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from dataclasses import replace
-from functools import cache
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from keras_mixers.inference import load_classifier
-from tests.helpers.local_replicas import largest_difference, two_workers
+from keras_mixers.run_files import RESULT_FILE
+from tests.helpers.children import PATIENCE, Child, command, end_all, start_workers
+from tests.helpers.local_replicas import largest_difference
 from tests.helpers.runs import stochastic
-from tests.training.distributed.test_strategy import ROOT
+from training.run.checkpoint import previous_state
+from training.run.lock import LOCK_FILE
 
-# With the seconds that a run takes to start, and on a slower machine.
-PATIENCE = 1500  # A safety net: a busy machine has taken four minutes to the first save.
-EPOCHS = {"one": 100, "mirrored": 40, "multiworker": 15}
-# Seconds until workers that do not come are given up.
-WAIT = 20
+pytestmark = pytest.mark.distributed
 
-
-def start(strategy, recipe, folder, **arguments):
-    """Return the processes of a run, which reads its recipe from a file."""
-    options = ["train", str(recipe), "--run", str(folder), "--quiet", "--strategy", strategy]
-    options += ["--wait", str(WAIT)]
-    if strategy == "multiworker":
-        return two_workers("keras_mixers", *options)
-    module = "keras_mixers" if strategy == "one" else "tests.helpers.two_cpus"
-    return [
-        subprocess.Popen(
-            [sys.executable, "-m", module, *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            **arguments,
-        )
-    ]
+# Each stop takes three at most.
+EPOCHS = 16
 
 
-def end(processes):
-    """Wait for processes, and return exit status, output and errors of each."""
-    try:
-        outputs = [process.communicate(timeout=PATIENCE) for process in processes]
-        return [(p.returncode, *texts) for p, texts in zip(processes, outputs, strict=True)]
-    finally:
-        for process in processes:
-            process.kill()
+@dataclass
+class Run:
+    """A run that is stopped, and started again, until it is finished.
 
+    Attributes:
+        strategy: of its devices.
+        place: folder for its recipe and its folders.
+        epoch_seconds: between two checkpoints, as far as is known.
+    """
 
-def wait_for_save(folder, processes):
-    """Wait until a checkpoint is written that was not there before."""
-    path, before = folder / "checkpoint.npz", stamp(folder)
-    limit = time.monotonic() + PATIENCE
-    while stamp(folder) == before and time.monotonic() < limit:
-        if any(process.poll() is not None for process in processes):
-            raise AssertionError(end(processes))
-        time.sleep(0.01)
-    assert stamp(folder) != before, path
+    strategy: str
+    place: Path
+    epoch_seconds: float = 0.0
+    chance: random.Random = field(default_factory=random.Random)
 
+    def __post_init__(self):
+        recipe = replace(stochastic(), epochs=EPOCHS, mix_slices=2)
+        (self.place / "recipe.json").write_text(recipe.to_json())
 
-def stamp(folder):
-    path = folder / "checkpoint.npz"
-    return path.stat().st_mtime_ns if path.exists() else None
+    @property
+    def folder(self) -> Path:
+        return self.place / "run"
 
+    @property
+    def checkpoint(self) -> Path:
+        """The newest, or the one before it for the moment in which they change places."""
+        newest = self.folder / "checkpoint.npz"
+        return newest if newest.exists() else previous_state(newest)
 
-def readable(path):
-    """Return whether all of a checkpoint can be read; none is fine too."""
-    if not path.exists():
+    def start(self, folder: Path | None = None, wait: int = PATIENCE, **arguments) -> list[Child]:
+        """Return the processes of the run, the first worker first."""
+        options = ["--run", str(folder or self.folder), "--quiet", "--strategy", self.strategy]
+        options = ["train", str(self.place / "recipe.json"), *options, "--wait", str(wait)]
+        if self.strategy == "multiworker":
+            return start_workers(command, *options, **arguments)
+        return [Child(command, *options, cpus=1 + (self.strategy == "mirrored"), **arguments)]
+
+    @property
+    def is_finished(self) -> bool:
+        return (self.folder / RESULT_FILE).exists()
+
+    def finish(self, folder: Path | None = None) -> None:
+        """Let the run end."""
+        ended = end_all(self.start(folder))
+        assert [code for code, *_ in ended] == [0] * len(ended), ended
+
+    def wait_for_save(self, children: list[Child]) -> bool:
+        """Wait until a checkpoint is written that was not there; False: a process has ended."""
+        before, limit = self.stamp(), time.monotonic() + PATIENCE
+        while self.stamp() in (None, before):
+            if not all(child.is_alive for child in children):
+                return False
+            assert time.monotonic() < limit, "No checkpoint is written."
+            time.sleep(0.002)
         return True
-    with np.load(path) as content:
-        return all(np.isfinite(content[name]).all() for name in content.files)
+
+    def stamp(self) -> int | None:
+        try:
+            return (self.folder / "checkpoint.npz").stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
+
+    def pause(self, most: float) -> None:
+        """Wait for a part of some seconds."""
+        time.sleep(self.chance.uniform(0, most))
+
+    def check_checkpoint(self) -> None:
+        """Check that all of the checkpoint can be read, if there is one."""
+        if self.checkpoint.exists():
+            with np.load(self.checkpoint) as content:
+                assert all(np.isfinite(content[name]).all() for name in content.files)
 
 
-def written(strategy, folder):
-    """Write the recipe of a run that takes seconds, and return the file's path."""
-    path = folder / f"{strategy}.json"
-    path.write_text(replace(stochastic(), epochs=EPOCHS[strategy], mix_slices=2).to_json())
-    return path
+# Each of these stops a run, and returns False if it was finished before.
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    """Return a function that trains on some devices, once, and returns the weights."""
-
-    @cache
-    def of(strategy):
-        place = tmp_path_factory.mktemp(strategy)
-        succeed(start(strategy, written(strategy, place), place / "run"))
-        return weights(place / "run")
-
-    return of
+def kill_at_the_start(run: Run) -> bool:
+    """Kill before the first checkpoint, or a little later: when is left to chance."""
+    children = run.start()
+    run.pause(EPOCHS / 2 * run.epoch_seconds)
+    return _kill(run, children)
 
 
-def succeed(processes):
-    ended = end(processes)
-    assert [code for code, *_ in ended] == [0] * len(ended), ended
+def kill_between_saves(run: Run) -> bool:
+    """Kill in a step, in an evaluation, or wherever the run is by chance."""
+    children = run.start()
+    if run.wait_for_save(children):
+        begun = time.monotonic()
+        if run.wait_for_save(children):
+            run.epoch_seconds = time.monotonic() - begun
+            run.pause(run.epoch_seconds)
+    return _kill(run, children)
 
 
-def weights(folder):
+def kill_in_a_save(run: Run) -> bool:
+    """Kill while a checkpoint is being written beside the one before."""
+    children = run.start()
+    run.wait_for_save(children)
+    while all(child.is_alive for child in children):
+        if any(name.startswith(".checkpoint.npz-") for name in os.listdir(run.folder)):
+            break
+    return _kill(run, children)
+
+
+def _kill(run: Run, children: list[Child]) -> bool:
+    for child in children:
+        child.kill()
+    codes = {code for code, *_ in end_all(children)}
+    run.check_checkpoint()
+    assert codes <= {0, -signal.SIGKILL}, codes
+    return not run.is_finished
+
+
+def terminate(run: Run) -> bool:
+    """Check that SIGTERM saves a run, and ends all its processes."""
+    children = run.start()
+    if not run.wait_for_save(children):
+        return _finished(children)
+    before = run.stamp()
+    run.pause(run.epoch_seconds)
+    for child in children:
+        child.terminate()
+    ended = end_all(children)
+    if run.is_finished:
+        return False
+    assert [code for code, *_ in ended] == [143] * len(ended), ended
+    assert "Terminated. The run is saved" in ended[0][1]
+    assert run.stamp() != before
+    return True
+
+
+def fill_the_disk(run: Run) -> bool:
+    """Check that a checkpoint that can't be written leaves the one before."""
+    before = run.checkpoint.read_bytes()
+    ((code, out, err),) = end_all(run.start(file_limit=len(before) // 2))
+    assert code == 1, (out, err)
+    assert err.splitlines()[-1] == "error: [Errno 27] File too large"
+    assert run.checkpoint.read_bytes() == before
+    return True
+
+
+def lose_a_worker(dead: int) -> Callable[[Run], bool]:
+    """Return a function that kills one of two workers, and checks that the other one ends."""
+
+    def lose(run: Run) -> bool:
+        children = run.start()
+        if not run.wait_for_save(children):
+            return _finished(children)
+        run.pause(run.epoch_seconds)
+        children[dead].kill()
+        ended = end_all(children)
+        code, out, err = ended[1 - dead]
+        if run.is_finished:
+            return False
+        assert code == 1, (out, err)
+        assert "Another worker has ended" in err.splitlines()[-1]
+        assert "Traceback" not in err
+        run.check_checkpoint()
+        return True
+
+    return lose
+
+
+def _weights(folder: Path) -> list[np.ndarray]:
     return load_classifier(folder / "model.keras").get_weights()
 
 
-def check_equal(folder, expected):
-    difference = largest_difference(weights(folder), expected)
-    print(f"difference of the final weights: {difference}")
-    assert difference == 0
-    assert not [entry.name for entry in folder.iterdir() if entry.name.startswith(".")]
+def _finished(children: list[Child]) -> bool:
+    ended = end_all(children)
+    assert [code for code, *_ in ended] == [0] * len(ended), ended
+    return False
 
 
-def kill(strategy, folder, wait, chance):
-    """Start a run, and kill it; return whether it was not finished yet."""
-    processes = start(strategy, written(strategy, folder.parent), folder)
-    if wait:  # In a step, in a measurement, or while a checkpoint is written.
-        wait_for_save(folder, processes)
-        time.sleep(chance.uniform(0, 0.5))
-    else:  # While it starts, or a little later.
-        time.sleep(chance.uniform(0, 8))
-    for process in chance.sample(processes, len(processes)):
-        process.kill()
-    codes = [code for code, *_ in end(processes)]
-    assert readable(folder / "checkpoint.npz")
-    assert set(codes) <= {0, -signal.SIGKILL}, codes
-    return 0 not in codes
+STOPS = {
+    "one": (
+        kill_at_the_start,
+        kill_between_saves,
+        kill_in_a_save,
+        fill_the_disk,
+        kill_between_saves,
+        terminate,
+    ),
+    "mirrored": (terminate, kill_between_saves, terminate),
+    "multiworker": (lose_a_worker(0), lose_a_worker(1), terminate),
+}
 
 
-@pytest.mark.distributed
-@pytest.mark.parametrize(("strategy", "kills"), [("one", 13), ("mirrored", 4), ("multiworker", 3)])
-def test_killed_at_random_moments(strategy, kills, uninterrupted, tmp_path):
-    chance = random.Random(strategy)
-    folder, done = tmp_path / "run", 0
-    while done < kills:
-        if kill(strategy, folder, wait=done % 3 < 2, chance=chance):
-            done += 1
-        else:  # It was too fast.
-            check_equal(folder, uninterrupted(strategy))
-            shutil.rmtree(folder)
-    print(f"{strategy}: {kills} kills")
-    recipe = written(strategy, tmp_path)
-    if strategy == "multiworker":
-        check_terminated(folder, start(strategy, recipe, folder))
-    succeed(start(strategy, recipe, folder))
-    check_equal(folder, uninterrupted(strategy))
-
-
-def check_terminated(folder, processes):
-    """Check that SIGTERM saves a run, and ends all its processes."""
-    wait_for_save(folder, processes)
-    before = stamp(folder)
-    for process in processes:
-        process.terminate()
-    ended = end(processes)
-    assert [code for code, *_ in ended] == [143] * len(ended), ended
-    assert stamp(folder) != before
-
-
-@pytest.mark.distributed
-@pytest.mark.parametrize("dead", [0, 1])
-def test_a_worker_that_dies_ends_the_others(dead, tmp_path):
-    folder = tmp_path / "run"
-    processes = start("multiworker", written("multiworker", tmp_path), folder)
-    wait_for_save(folder, processes)
-    processes[dead].kill()
+@pytest.mark.parametrize("strategy", STOPS)
+def test_runs_that_are_stopped_end_with_the_same_weights(strategy, tmp_path):
+    run = Run(strategy, tmp_path)
     begun = time.monotonic()
-    code, out, err = end(processes)[1 - dead]
-    seconds = time.monotonic() - begun
-    print(f"ended {seconds:.1f} s after the other")
-    assert seconds < 60
+    run.finish(tmp_path / "whole")
+    run.epoch_seconds = (time.monotonic() - begun) / EPOCHS
+    expected = _weights(tmp_path / "whole")
+
+    def check_end():
+        assert largest_difference(_weights(run.folder), expected) == 0
+        left = {entry.name for entry in run.folder.iterdir() if entry.name.startswith(".")}
+        assert left == {LOCK_FILE}
+
+    for stop in STOPS[strategy]:
+        while not stop(run):  # It was too fast, and is finished.
+            check_end()
+            shutil.rmtree(run.folder)
+        print(f"{strategy}: {stop.__name__}")
+    run.finish()
+    check_end()
+
+
+def test_a_second_process_is_kept_out(tmp_path):
+    run = Run("one", tmp_path)
+    first = run.start()
+    assert run.wait_for_save(first)
+    ((code, out, err),) = end_all(run.start())
     assert code == 1, (out, err)
-    assert "Another worker has ended" in err.splitlines()[-1]
-    assert "Traceback" not in err
-    assert readable(folder / "checkpoint.npz")
+    assert f"belongs to process {first[0].pid} on " in err.splitlines()[-1]
+    _kill(run, first)
+    run.finish()
+    epochs = [row.split(",")[0] for row in (run.folder / "log.csv").read_text().split()[1:]]
+    assert epochs == [str(epoch) for epoch in range(1, EPOCHS + 1)]
 
 
-@pytest.mark.distributed
 def test_a_worker_alone_gives_up(tmp_path):
-    processes = start("multiworker", written("multiworker", tmp_path), tmp_path / "run")
-    processes[1].kill()
-    (code, out, err), _ = end(processes)
+    run = Run("multiworker", tmp_path)
+    [(code, out, err)] = end_all(run.start(wait=2, count=1))
     assert code == 1, (out, err)
     assert "No answer from worker 127.0.0.1:" in err.splitlines()[-1]
-    assert f" after {WAIT} s; start the same command" in err.splitlines()[-1]
-    assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.distributed
-def test_a_full_disk_leaves_what_was_saved(uninterrupted, tmp_path):
-    folder, recipe = tmp_path / "run", written("one", tmp_path)
-    processes = start("one", recipe, folder)
-    wait_for_save(folder, processes)
-    processes[0].kill()
-    end(processes)
-    before = (folder / "checkpoint.npz").read_bytes()
-
-    def quota():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, len(before) // 2))
-
-    ((code, out, err),) = end(start("one", recipe, folder, preexec_fn=quota))
-    assert code == 1, (out, err)
-    assert err.splitlines()[-1] == "error: [Errno 27] File too large"
-    assert (folder / "checkpoint.npz").read_bytes() == before
-    succeed(start("one", recipe, folder))
-    check_equal(folder, uninterrupted("one"))
+    assert " after 2 s; start the same command" in err.splitlines()[-1]
+    assert not run.folder.exists()

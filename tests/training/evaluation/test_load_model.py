@@ -14,7 +14,7 @@ from tests.helpers.rounding import assert_close
 from training.evaluation.load_model import load_model
 from training.recipe import ModelSpec, Optimizer, Recipe, WarmupCosine
 from training.recipes.shared_augmentations import DIGITS
-from training.run.folder import open_run_folder
+from training.run.open_folder import open_run_folder
 
 NAMES = ["cat", "dog", "eel"]
 
@@ -131,7 +131,7 @@ def test_a_model_without_top_has_features_alone(tmp_path):
 
 
 def test_half_precision_scores_are_float32(tmp_path):
-    keras.config.set_dtype_policy("mixed_bfloat16")
+    keras.config.set_dtype_policy("mixed_float16")
     conv_mixer().save(tmp_path / "a.keras")
     assert load_model(tmp_path / "a.keras").scores(np.zeros((2, 8, 8, 3), "uint8")).dtype == "f4"
 
@@ -163,6 +163,13 @@ def test_folders_that_are_no_model(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"no graph")
     with pytest.raises(ValueError, match="can't be loaded as a SavedModel"):
         load_model(tmp_path)
+
+
+def test_damaged_metadata_are_no_reason_to_guess(published, tmp_path):
+    shutil.copytree(published / "a", tmp_path / "a")
+    (tmp_path / "a" / "assets" / "metadata.json").write_text("[" * 100_000)
+    with pytest.raises(ValueError, match=r"metadata\.json is not the metadata of an export; "):
+        load_model(tmp_path / "a")
 
 
 def test_saved_models_of_others(tmp_path):

@@ -51,11 +51,11 @@ def backward(network, variables):
 @pytest.mark.parametrize(
     ("family", "depth", "least"),
     [
-        ("ConvMixer", 3, 0.7),
+        ("ConvMixer", 4, 0.7),
         ("MLPMixer", 2, 0.7),
-        ("T2TViT", 1, 0.9),
-        ("ResMLP", 2, 0.9),
-        ("gMLP", 2, 0.9),
+        pytest.param("T2TViT", 1, 0.9, marks=pytest.mark.slow),
+        pytest.param("ResMLP", 2, 0.9, marks=pytest.mark.slow),
+        pytest.param("gMLP", 2, 0.9, marks=pytest.mark.slow),
     ],
 )
 def test_gradients_masks_and_statistics_are_the_same_in_less_memory(family, depth, least):
@@ -131,5 +131,5 @@ def test_the_weights_are_shared():
 
 def test_a_model_without_blocks():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)], name="plain")
-    with pytest.raises(ValueError, match="plain has no block to rematerialise"):
+    with pytest.raises(ValueError, match="must be False for plain, which has no blocks"):
         rematerialise_blocks(model)

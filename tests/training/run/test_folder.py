@@ -1,13 +1,18 @@
 import json
 import subprocess
+import warnings
 
+import keras
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.helpers.runs import tiny
 from training.devices import Devices
-from training.errors import RunFolderError
+from training.errors import CheckpointFileError, RunFolderError
 from training.run.environment import command_line, environment, git_state
-from training.run.folder import RunFolder, check_folder, open_run_folder
+from training.run.folder import RunFolder
+from training.run.open_folder import check_folder, open_run_folder
 
 
 def message_of(path, recipe):
@@ -68,6 +73,7 @@ def test_what_a_crash_left_is_no_run_and_goes(tmp_path):
     assert not check_folder(tmp_path, tiny())
     start(tmp_path, tiny())
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [
+        ".lock",
         "environment.json",
         "labels.txt",
         "preprocessing.json",
@@ -178,3 +184,47 @@ def test_the_state_of_a_repository(tmp_path):
 def test_no_git(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert git_state(tmp_path) is None
+
+
+def save_twice(path):
+    """Return variables at 2, of which a folder holds 2 after five steps, and 1 after four."""
+    folder, variables = RunFolder(path), [keras.Variable([1.0] * 50, name="a")]
+    folder.save(4, variables)
+    variables[0].assign([2.0] * 50)
+    folder.save(5, variables)
+    return folder, variables
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7), cut=st.booleans())
+def test_of_two_checkpoints_the_one_that_is_whole_is_used(tmp_path, where, bit, cut):
+    folder, variables = save_twice(tmp_path)
+    path = tmp_path / "checkpoint.npz"
+    content = bytearray(path.read_bytes())
+    place = int(where * len(content))
+    content[place] ^= 1 << bit
+    path.write_bytes(content[:place] if cut else content)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        step = folder.restore(variables)
+    # Some bits, such as those of a date, mean nothing.
+    assert step == (4 if caught or cut else 5)
+    assert variables[0].numpy().tolist() == [step - 3.0] * 50
+    assert all(
+        "What was done since the one before it is repeated" in str(w.message) for w in caught
+    )
+
+
+def test_two_damaged_checkpoints_are_told_in_one_line(tmp_path):
+    folder, variables = save_twice(tmp_path)
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"x")
+    with pytest.raises(CheckpointFileError, match=r"previous.npz .* Remove them to begin again"):
+        folder.restore(variables)
+    assert variables[0].numpy().tolist() == [2.0] * 50
+
+
+def test_a_crash_between_two_checkpoints_leaves_the_older(tmp_path):
+    folder, variables = save_twice(tmp_path)
+    (tmp_path / "checkpoint.npz").unlink()
+    assert folder.restore(variables) == 4

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_mixers.printable import printable
 from training.data.random_access import FileSplit
 from training.data.sources.hold_out import choose_held_out
 from training.data.sources.image_check import Finding, check_images
@@ -146,7 +147,7 @@ def _skip_bad_files(
     paths = [path for part in listed for path, _ in part]
     findings = dict(zip(paths, check_images(root, paths), strict=True))
     faults = {path: _fault(finding, min_side) for path, finding in findings.items()}
-    skipped = tuple(f"{root / path} {fault}" for path, fault in faults.items() if fault)
+    skipped = tuple(printable(f"{root / path} {fault}") for path, fault in faults.items() if fault)
     summary = (
         f"{len(skipped)} of {len(paths)} files can't be used: {_name_some(skipped, quote=False)}"
     )

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress import track
 
 from keras_mixers.preprocessing import ImageError, load_image
+from keras_mixers.printable import printable
 from keras_mixers.weights.download import CACHE_VARIABLE
 
 _VERSION = 1  # Format of the cached findings.
@@ -73,7 +74,7 @@ def _check_in_threads(root: Path, paths: list[str]) -> Iterator[Finding]:
         # The progress bar is for terminals; in a log file it would be noise.
         yield from track(
             found,
-            f"Checking the images of {root}",
+            f"Checking the images of {printable(root)}",
             len(paths),
             console=Console(stderr=True),
             transient=True,
@@ -121,11 +122,21 @@ def _cache_file(root: Path) -> Path:
 def _read_cache(cache: Path) -> dict[str, list]:
     """Return the cached state and finding of each file; none if the cache can't be read."""
     try:
-        with gzip.open(cache, "rt") as file:
+        with gzip.open(cache, "rt", encoding="utf-8") as file:
             kept = json.load(file)
-        return kept["files"] if kept["version"] == _VERSION else {}
-    except (OSError, EOFError, ValueError, KeyError, TypeError):
+        entries = kept["files"] if kept["version"] == _VERSION else {}
+        # A damaged entry is an error here, not where it is used.
+        return {path: [state, _check_finding(*found)] for path, (state, found) in entries.items()}
+    except Exception:  # Whatever gzip, json and this function meet in damaged bytes.
         return {}
+
+
+def _check_finding(width: int, height: int, plain: bool, fault: str) -> Finding:
+    """Return a finding of the cache; ValueError if a value has another type."""
+    finding = Finding(width, height, plain, fault)
+    if tuple(map(type, finding)) != (int, int, bool, str):
+        raise ValueError(f"Not a finding: {finding}.")
+    return finding
 
 
 def _write_cache(cache: Path, entries: dict[str, list]) -> None:

@@ -1,0 +1,27 @@
+"""Functions with a gradient of one's own, on any backend."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+
+def with_gradient(function: Callable, gradient: Callable) -> Callable:
+    """Return a function that gives the values of `function`, with another way to its gradient.
+
+    Args:
+        function: of any number of tensors, with one tensor as its result.
+        gradient: called with the gradient of the result and then the inputs; returns those of the
+            inputs, as a tuple if there are several.
+    """
+
+    @ops.custom_gradient
+    def forward(*inputs: keras.KerasTensor) -> Any:
+        def backward(*arguments: keras.KerasTensor, upstream: Any = None) -> Any:
+            # torch passes the inputs too, and the gradient by name.
+            return gradient(arguments[0] if upstream is None else upstream, *inputs)
+
+        return function(*inputs), backward
+
+    return forward

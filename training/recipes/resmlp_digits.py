@@ -1,0 +1,36 @@
+"""Trains a small ResMLP on scikit-learn's digits, offline and in seconds.
+
+    keras-mixers train resmlp_digits
+
+The network sees 16 patches of 2 x 2 pixels, for 80 epochs. A network of so few blocks needs no
+small LayerScale to begin with. The number of epochs, the depth and LayerScale's initial value are
+the best of four choices, compared on a fifth of the training scans. README.md has the accuracy on
+the held-out scans, with the command that measures it.
+"""
+
+from keras_mixers.catalogue.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from training.recipe import ModelSpec, Optimizer, Recipe, WarmupCosine
+from training.recipes.shared_augmentations import DIGITS
+
+RECIPE = Recipe(
+    name="resmlp_digits",
+    model=ModelSpec(
+        "ResMLP",
+        {
+            "hidden_dim": 64,
+            "depth": 4,
+            "patch_size": 2,
+            "channels_mlp_dim": 128,
+            "initial_scale": 1.0,
+        },
+        input_shape=(8, 8, 1),
+        preprocessing=Preprocessing(IMAGENET_MEAN, IMAGENET_STD, 1.0, "bilinear"),
+    ),
+    data="digits",
+    epochs=80,
+    batch_size=64,
+    optimizer=Optimizer("adamw", weight_decay=0.05, clip_norm=1.0),
+    schedule=WarmupCosine(peak=3e-3, warmup_share=0.2),
+    augmentation=DIGITS,
+    label_smoothing=0.1,
+)
