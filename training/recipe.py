@@ -12,7 +12,16 @@ from keras_mixers.json_files import parse_json
 from training.augment.settings import Augmentation
 from training.errors import RecipeError
 from training.keras_applications import MODES, find_application
-from training.typed_fields import check_fields, from_dict, suggest, to_dict
+from training.schedule_settings import Schedule
+from training.typed_fields import (
+    check_at_least,
+    check_fields,
+    check_fraction,
+    check_positive,
+    from_dict,
+    suggest,
+    to_dict,
+)
 
 FAMILIES = tuple(dict.fromkeys(model_info(name).family for name in list_models()))
 
@@ -50,8 +59,8 @@ class ModelSpec:
                 known = f"did you mean {application}?"
             raise RecipeError(f"There is no model {self.name!r}; {known}")
         for side in self.input_shape:
-            _check_at_least("ModelSpec.input_shape's sizes", side, 1)
-        _check_fraction("ModelSpec.drop_path_rate", self.drop_path_rate)
+            check_at_least("ModelSpec.input_shape's sizes", side, 1)
+        check_fraction("ModelSpec.drop_path_rate", self.drop_path_rate)
 
 
 @dataclass(frozen=True)
@@ -82,77 +91,12 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        _check_at_least("Optimizer.weight_decay", self.weight_decay, 0)
-        _check_fraction("Optimizer.momentum", self.momentum)
+        check_at_least("Optimizer.weight_decay", self.weight_decay, 0)
+        check_fraction("Optimizer.momentum", self.momentum)
         for name in ("clip_norm", "epsilon", "backbone_scale"):
-            _check_positive(f"Optimizer.{name}", getattr(self, name))
+            check_positive(f"Optimizer.{name}", getattr(self, name))
         if self.kind != "sgd" and self.backbone_scale != 1:
             raise RecipeError(f"Optimizer.backbone_scale needs kind='sgd'; received {self.kind!r}.")
-
-
-@dataclass(frozen=True)
-class OneCycle:
-    """Per step: up to `peak` at 2/5 of the epochs, down to peak / 20 at 4/5, then to 0."""
-
-    peak: float
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        _check_positive("OneCycle.peak", self.peak)
-
-
-@dataclass(frozen=True)
-class WarmupCosine:
-    """Per step: up from 0 for a fraction of the run, then along half a cosine to 0."""
-
-    peak: float
-    warmup_share: float = 0.0
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        _check_positive("WarmupCosine.peak", self.peak)
-        _check_fraction("WarmupCosine.warmup_share", self.warmup_share)
-
-
-@dataclass(frozen=True)
-class WarmupLinear:
-    """Per step: up from 0 for `warmup_steps`, then linearly to `end`."""
-
-    peak: float
-    warmup_steps: int = 0
-    end: float = 0.0
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        _check_positive("WarmupLinear.peak", self.peak)
-        _check_at_least("WarmupLinear.warmup_steps", self.warmup_steps, 0)
-        _check_at_least("WarmupLinear.end", self.end, 0)
-
-
-@dataclass(frozen=True)
-class EpochCosine:
-    """Per epoch: half a cosine from `peak` to `minimum`, as in timm.
-
-    The cosine starts at epoch 0. Its beginning is replaced by a warm-up that rises from
-    `warmup_start`. The last `cooldown_epochs` of the run stay at `minimum`. With `lag_epochs`, the
-    first epoch's rate is kept for so many epochs more, and all others come so much later.
-    """
-
-    peak: float
-    minimum: float = 0.0
-    warmup_epochs: int = 0
-    warmup_start: float = 0.0
-    cooldown_epochs: int = 0
-    lag_epochs: int = 0
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        _check_positive("EpochCosine.peak", self.peak)
-        for name in ("minimum", "warmup_epochs", "warmup_start", "cooldown_epochs", "lag_epochs"):
-            _check_at_least(f"EpochCosine.{name}", getattr(self, name), 0)
-
-
-Schedule = OneCycle | WarmupCosine | WarmupLinear | EpochCosine
 
 
 @dataclass(frozen=True)
@@ -225,10 +169,10 @@ class Recipe:
     def __post_init__(self) -> None:
         check_fields(self)
         for name in ("epochs", "batch_size", "accumulate", "mix_slices", "repeats"):
-            _check_at_least(f"Recipe.{name}", getattr(self, name), 1)
-        _check_at_least("Recipe.seed", self.seed, 0)
+            check_at_least(f"Recipe.{name}", getattr(self, name), 1)
+        check_at_least("Recipe.seed", self.seed, 0)
         for name in ("label_smoothing", "ema"):
-            _check_fraction(f"Recipe.{name}", getattr(self, name))
+            check_fraction(f"Recipe.{name}", getattr(self, name))
         if self.loss == "sigmoid" and self.label_smoothing:
             raise RecipeError("Recipe.label_smoothing needs loss='softmax'; received 'sigmoid'.")
         for name in ("accumulate", "mix_slices"):
@@ -265,18 +209,3 @@ class Recipe:
         except ValueError as error:
             raise RecipeError(f"The recipe isn't valid JSON: {error}.") from None
         return cls.from_dict(content)
-
-
-def _check_at_least(name: str, value: float, least: float) -> None:
-    if value < least:
-        raise RecipeError(f"{name} must be at least {least}; received {value!r}.")
-
-
-def _check_positive(name: str, value: float | None) -> None:
-    if value is not None and value <= 0:
-        raise RecipeError(f"{name} must be above 0; received {value!r}.")
-
-
-def _check_fraction(name: str, value: float | None) -> None:
-    if value is not None and not 0 <= value < 1:
-        raise RecipeError(f"{name} must be at least 0 and below 1; received {value!r}.")

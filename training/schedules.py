@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from training.recipe import EpochCosine, OneCycle, Schedule, WarmupLinear
+from training.schedule_settings import EpochCosine, OneCycle, Schedule, WarmupLinear
 
 
 @keras.saving.register_keras_serializable(package="keras_mixers")

@@ -51,6 +51,24 @@ def check_fields(instance: Any) -> None:
             )
 
 
+def check_at_least(name: str, value: float, least: float) -> None:
+    """Raise RecipeError if a value is below the least one."""
+    if value < least:
+        raise RecipeError(f"{name} must be at least {least}; received {value!r}.")
+
+
+def check_positive(name: str, value: float | None) -> None:
+    """Raise RecipeError if a value is not above 0; None is allowed."""
+    if value is not None and value <= 0:
+        raise RecipeError(f"{name} must be above 0; received {value!r}.")
+
+
+def check_fraction(name: str, value: float | None) -> None:
+    """Raise RecipeError if a value is not in [0, 1); None is allowed."""
+    if value is not None and not 0 <= value < 1:
+        raise RecipeError(f"{name} must be at least 0 and below 1; received {value!r}.")
+
+
 def to_dict(instance: Any) -> dict[str, Any]:
     """Return a dataclass as JSON-serialisable values, for `from_dict` to read.
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from tests.helpers.runs import PREPROCESSING, SMALL, tiny
 from training.augment import Augmentation
 from training.devices import Devices
-from training.recipe import ModelSpec, Optimizer, Recipe, WarmupCosine
+from training.recipe import ModelSpec, Optimizer, Recipe
 from training.run.result import Result
+from training.schedule_settings import WarmupCosine
 from training.train import train
 
 CONV_MIXER = ModelSpec(

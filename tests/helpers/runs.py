@@ -13,7 +13,8 @@ from keras_mixers.catalogue import model_info
 from keras_mixers.catalogue.preprocessing import Preprocessing
 from training.augment import Augmentation
 from training.data.sources import tfds as tfds_builder
-from training.recipe import ModelSpec, Optimizer, Recipe, WarmupCosine
+from training.recipe import ModelSpec, Optimizer, Recipe
+from training.schedule_settings import WarmupCosine
 
 PREPROCESSING = Preprocessing((0.5,) * 3, (0.5,) * 3, 1.0, "bilinear")
 TINY_MIXER = {

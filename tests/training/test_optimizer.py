@@ -10,8 +10,9 @@ from keras_mixers.catalogue import model_info
 from tests.helpers.rounding import assert_all_close
 from tests.helpers.small_networks import small
 from training.optimizer import LAMB, SGD, AdamW, build_optimizer, is_decayed
-from training.recipe import FAMILIES, WarmupCosine
+from training.recipe import FAMILIES
 from training.recipes import RECIPES, find_recipe
+from training.schedule_settings import WarmupCosine
 
 STEPS_PER_EPOCH = 3
 

@@ -4,8 +4,9 @@ import json
 import pytest
 
 from training.errors import RecipeError
-from training.recipe import ModelSpec, Optimizer, Recipe, WarmupCosine
+from training.recipe import ModelSpec, Optimizer, Recipe
 from training.recipes import RECIPES, find_recipe
+from training.schedule_settings import WarmupCosine
 
 RECIPE = find_recipe("convmixer_digits")
 

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.recipe import EpochCosine, OneCycle, WarmupCosine, WarmupLinear
 from training.recipes import RECIPES
+from training.schedule_settings import EpochCosine, OneCycle, WarmupCosine, WarmupLinear
 from training.schedules import PerEpoch, PiecewiseLinear, build_schedule
 
 SIZES = {"digits": 1433, "tfds:imagenet2012": 1_281_167, "tfds:cifar10": 50_000}

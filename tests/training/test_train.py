@@ -18,9 +18,10 @@ from training.devices import ONE_DEVICE, Devices
 from training.distributed.cluster import ALONE
 from training.errors import RecipeError, RunFolderError, TrainingError
 from training.loop.trainer import Trainer
-from training.recipe import Optimizer, Recipe, WarmupCosine
+from training.recipe import Optimizer, Recipe
 from training.recipes import RECIPES
 from training.run.setup import open_run
+from training.schedule_settings import WarmupCosine
 from training.train import train
 
 # Those that are no more than other numbers, once their networks are small, count as one.

@@ -7,7 +7,8 @@ import keras
 from training.optimizer.adamw import AdamW
 from training.optimizer.lamb import LAMB
 from training.optimizer.sgd import SGD
-from training.recipe import Optimizer, Schedule
+from training.recipe import Optimizer
+from training.schedule_settings import Schedule
 from training.schedules import build_schedule
 
 

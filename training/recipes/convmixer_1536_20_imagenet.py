@@ -9,8 +9,9 @@ images each; here, the computation is in bfloat16. Not run here.
 
 from dataclasses import replace
 
-from training.recipe import ModelSpec, OneCycle, Optimizer, Published, Recipe
+from training.recipe import ModelSpec, Optimizer, Published, Recipe
 from training.recipes.shared_augmentations import TIMM
+from training.schedule_settings import OneCycle
 
 RECIPE = Recipe(
     name="convmixer_1536_20_imagenet",

@@ -12,7 +12,8 @@ as here. Not run here.
 from dataclasses import replace
 
 from training.augment.settings import Augmentation
-from training.recipe import ModelSpec, OneCycle, Optimizer, Published, Recipe
+from training.recipe import ModelSpec, Optimizer, Published, Recipe
+from training.schedule_settings import OneCycle
 
 RECIPE = Recipe(
     name="convmixer_256_8_cifar10",

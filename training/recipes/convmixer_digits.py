@@ -7,8 +7,9 @@ README.md has the accuracy on the 364 held-out scans, with the command that meas
 """
 
 from keras_mixers.catalogue.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-from training.recipe import ModelSpec, Optimizer, Recipe, WarmupCosine
+from training.recipe import ModelSpec, Optimizer, Recipe
 from training.recipes.shared_augmentations import DIGITS
+from training.schedule_settings import WarmupCosine
 
 RECIPE = Recipe(
     name="convmixer_digits",

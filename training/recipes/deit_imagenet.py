@@ -20,8 +20,9 @@ from dataclasses import replace
 
 from keras_mixers.catalogue import model_info
 from keras_mixers.catalogue.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-from training.recipe import EpochCosine, ModelSpec, Optimizer, Published, Recipe
+from training.recipe import ModelSpec, Optimizer, Published, Recipe
 from training.recipes.shared_augmentations import TIMM
+from training.schedule_settings import EpochCosine
 
 
 def _recipe(variant: str) -> Recipe:

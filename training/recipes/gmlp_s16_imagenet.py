@@ -11,8 +11,9 @@ run here.
 
 from dataclasses import replace
 
-from training.recipe import ModelSpec, Optimizer, Published, Recipe, WarmupCosine
+from training.recipe import ModelSpec, Optimizer, Published, Recipe
 from training.recipes.shared_augmentations import TIMM
+from training.schedule_settings import WarmupCosine
 
 _STEPS_PER_EPOCH = 1_281_167 // 4096
 

@@ -11,7 +11,8 @@ thing differs: momentum is kept in float32 instead of bfloat16. Not run here.
 
 from keras_mixers.catalogue.preprocessing import Preprocessing
 from training.augment.settings import Augmentation
-from training.recipe import ModelSpec, Optimizer, Published, Recipe, WarmupCosine
+from training.recipe import ModelSpec, Optimizer, Published, Recipe
+from training.schedule_settings import WarmupCosine
 
 RECIPE = Recipe(
     name="mixer_b16_finetune",

@@ -10,7 +10,8 @@ rescale the branches that its stochastic depth keeps. Not run here.
 """
 
 from training.augment.settings import Augmentation
-from training.recipe import ModelSpec, Optimizer, Published, Recipe, WarmupLinear
+from training.recipe import ModelSpec, Optimizer, Published, Recipe
+from training.schedule_settings import WarmupLinear
 
 RECIPE = Recipe(
     name="mixer_b16_imagenet",

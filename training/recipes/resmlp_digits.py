@@ -9,8 +9,9 @@ the held-out scans, with the command that measures it.
 """
 
 from keras_mixers.catalogue.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-from training.recipe import ModelSpec, Optimizer, Recipe, WarmupCosine
+from training.recipe import ModelSpec, Optimizer, Recipe
 from training.recipes.shared_augmentations import DIGITS
+from training.schedule_settings import WarmupCosine
 
 RECIPE = Recipe(
     name="resmlp_digits",

@@ -16,8 +16,9 @@ which mixes its own images, isn't given; here, whole batches are mixed. Not run 
 | resmlp_24_imagenet | 0.1 | 79.4 |
 """
 
-from training.recipe import EpochCosine, ModelSpec, Optimizer, Published, Recipe
+from training.recipe import ModelSpec, Optimizer, Published, Recipe
 from training.recipes import deit_imagenet
+from training.schedule_settings import EpochCosine
 
 
 def _recipe(variant: str, drop_path_rate: float, top1: float) -> Recipe:

@@ -10,7 +10,8 @@ and the last normalisation are frozen. The authors report the best of 60 epochs.
 
 from keras_mixers.catalogue.preprocessing import CIFAR_MEAN, Preprocessing
 from training.augment.settings import Augmentation
-from training.recipe import EpochCosine, ModelSpec, Optimizer, Published, Recipe
+from training.recipe import ModelSpec, Optimizer, Published, Recipe
+from training.schedule_settings import EpochCosine
 
 RECIPE = Recipe(
     name="t2t_vit_14_cifar10",

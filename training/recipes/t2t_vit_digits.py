@@ -10,8 +10,9 @@ that measures it.
 from dataclasses import replace
 
 from keras_mixers.catalogue.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-from training.recipe import ModelSpec, Optimizer, Recipe, WarmupCosine
+from training.recipe import ModelSpec, Optimizer, Recipe
 from training.recipes.shared_augmentations import DIGITS
+from training.schedule_settings import WarmupCosine
 
 RECIPE = Recipe(
     name="t2t_vit_digits",

@@ -24,8 +24,9 @@ optional and turned some of their runs into NaN, is not used. Not run here.
 from dataclasses import replace
 
 from keras_mixers.catalogue import model_info
-from training.recipe import EpochCosine, ModelSpec, Optimizer, Published, Recipe
+from training.recipe import ModelSpec, Optimizer, Published, Recipe
 from training.recipes.shared_augmentations import TIMM
+from training.schedule_settings import EpochCosine
 
 
 def _recipe(variant: str, peak: float, weight_decay: float) -> Recipe:

@@ -9,8 +9,9 @@ training scans. README.md has the accuracy on the held-out scans, with the comma
 """
 
 from keras_mixers.catalogue.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
-from training.recipe import ModelSpec, Optimizer, Recipe, WarmupCosine
+from training.recipe import ModelSpec, Optimizer, Recipe
 from training.recipes.shared_augmentations import DIGITS
+from training.schedule_settings import WarmupCosine
 
 RECIPE = Recipe(
     name="vit_digits",

@@ -12,9 +12,10 @@ from keras_mixers import ConvMixer
 from keras_mixers.catalogue.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from tests.helpers.rounding import assert_close
 from training.evaluation.load_model import load_model
-from training.recipe import ModelSpec, Optimizer, Recipe, WarmupCosine
+from training.recipe import ModelSpec, Optimizer, Recipe
 from training.recipes.shared_augmentations import DIGITS
 from training.run.open_folder import open_run_folder
+from training.schedule_settings import WarmupCosine
 
 NAMES = ["cat", "dog", "eel"]
 
