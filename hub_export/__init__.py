@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hub_export.saved_model.export import export_saved_model
     from hub_export.saved_model.hub_layer import HubLayer
     from hub_export.tflite.export import export_tflite
+    from hub_export.trust import UntrustedModelError
     from hub_export.verification.verify import verify
 
 # TensorFlow reads it while it is imported. keras_mixers/onednn.py does the same, and warns if it is
@@ -23,6 +24,7 @@ if "tensorflow" not in sys.modules:
 
 __all__ = [
     "HubLayer",
+    "UntrustedModelError",
     "compare_runtimes",
     "export_hub",
     "export_onnx",
@@ -36,6 +38,7 @@ __all__ = [
 # Names are imported when they are first used, because each export needs packages of its own.
 _MODULES = {
     "HubLayer": "saved_model.hub_layer",
+    "UntrustedModelError": "trust",
     "compare_runtimes": "benchmark.measure",
     "export_hub": "publish.hub",
     "export_onnx": "onnx",

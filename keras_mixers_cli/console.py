@@ -1,12 +1,13 @@
 """Helpers that all commands share: a quiet start, one-line errors, tables."""
 
 import contextlib
+import logging
 import os
 import sys
 import textwrap
 import warnings
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -15,6 +16,12 @@ from training.errors import TrainingError, in_one_line
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Run a SavedModel even if it may do more than compute."),
+]
 
 
 class UsageError(ValueError):
@@ -71,6 +78,27 @@ def plain_warnings() -> Iterator[None]:
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = show
         yield
+
+
+@contextlib.contextmanager
+def plain_notes() -> Iterator[None]:
+    """Print what hub_export notes of each SavedModel before it is loaded, as one line."""
+    logger, handler = logging.getLogger("hub_export"), _Notes()
+    before = logger.level, logger.propagate
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
+
+
+class _Notes(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        echo(f"note: {in_one_line(record.getMessage())}", err=True)
 
 
 @contextlib.contextmanager

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keras_mixers_cli.console import (
+    Trust,
     UsageError,
     echo,
     one_line_errors,
     packages_of,
+    plain_notes,
     print_table,
     quiet_start,
 )
@@ -211,6 +213,7 @@ def verify(
     weights: _Weights = None,
     labels: _Labels = None,
     data: _Data = None,
+    trust: Trust = False,
 ) -> None:
     """Compare an export with its model.
 
@@ -225,7 +228,8 @@ def verify(
     facts = origin.facts.to_json()
     faults = []
     for part in parts:
-        verification = verify(part, origin.model, data, origin.labels, facts)
+        with plain_notes():
+            verification = verify(part, origin.model, data, origin.labels, facts, trust)
         _print(part, verification)
         faults += [verification.fault] * (not verification.passed)
     if faults:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keras_mixers_cli.console import (
+    Trust,
     UsageError,
     echo,
     one_line_errors,
     packages_of,
     percent,
+    plain_notes,
     plain_warnings,
     print_table,
     quiet_start,
@@ -113,6 +115,7 @@ def evaluate(
     ] = None,
     batch_size: _BatchSize = 64,
     size: _Size = None,
+    trust: Trust = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Evaluate a trained model.
@@ -122,8 +125,8 @@ def evaluate(
     with quiet_start():
         from training.evaluation.evaluate import evaluate
 
-    with plain_warnings():
-        found = evaluate(model, data, batch_size, data_dir, labels, size)
+    with plain_warnings(), plain_notes():
+        found = evaluate(model, data, batch_size, data_dir, labels, size, trust)
     if json:
         typer.echo(found.to_json(), nl=False)
         return
@@ -143,6 +146,7 @@ def few_shot(
     data_dir: _DataDir = None,
     batch_size: _BatchSize = 64,
     size: _Size = None,
+    trust: Trust = False,
 ) -> None:
     """Evaluate a model's features with a few images per class.
 
@@ -151,9 +155,16 @@ def few_shot(
     with quiet_start():
         from training.evaluation.few_shot import few_shot
 
-    with plain_warnings():
+    with plain_warnings(), plain_notes():
         found = few_shot(
-            model, data, shots, range(seeds), batch_size=batch_size, data_dir=data_dir, size=size
+            model,
+            data,
+            shots,
+            range(seeds),
+            batch_size=batch_size,
+            data_dir=data_dir,
+            size=size,
+            trust=trust,
         )
     each = ", ".join(f"{accuracy:.2%}" for accuracy in found.accuracies)
     echo(f"top-1 {found.mean:.2%} with {shots} images per class, {found.images:,} images ({each})")

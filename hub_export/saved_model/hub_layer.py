@@ -2,6 +2,8 @@
 
 import inspect
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ with warnings.catch_warnings():
     import tensorflow_hub
 
 from hub_export.archive import ARCHIVE_ERRORS, SAVED_MODEL_FILE
+from hub_export.trust import admit_saved_model
 
 _EXPECTED = "expected a reusable SavedModel, a folder or the URL of its .tar.gz"
 
@@ -27,10 +30,10 @@ class HubLayer(keras.layers.Layer):
     whether it runs in training mode, so that dropout is active and running statistics are updated.
     While the layer is frozen, it only runs inference.
 
-    A SavedModel is a program that may do to this computer whatever any program may: only use
-    handles from sources that you trust. A `.keras` file keeps the weights and the handle, but not
-    the program; to load it, `keras.saving.load_model` needs this module to be imported, the
-    SavedModel to be where it was, and `safe_mode=False`.
+    A SavedModel is a program. One with operators that may do more than compute, such as touch
+    files, is refused unless you say that you trust its source. A `.keras` file keeps the weights,
+    the handle and `trust`, but not the program; to load it, `keras.saving.load_model` needs this
+    module to be imported, the SavedModel to be where it was, and `safe_mode=False`.
 
     Under a `tf.distribute` strategy, build the layer inside `strategy.scope()`. Each replica then
     has running statistics of its own, and those of the first replica are read and saved.
@@ -43,11 +46,13 @@ class HubLayer(keras.layers.Layer):
         part: Name of a callable part of the SavedModel to use, such as "features" for the backbone
             of a classifier. By default, the SavedModel itself.
         trainable: Whether to train the weights that the SavedModel marks as trainable.
+        trust: Whether to run a SavedModel that may do more than compute; see `admit_saved_model`.
 
     Raises:
-        OSError: If there is nothing at `handle`, or it can't be read.
-        ValueError: If it isn't a reusable SavedModel, has no such part, or Keras doesn't run on
-            TensorFlow.
+        OSError: If there is nothing at `handle`, or its archive or its weights can't be read.
+        ValueError: If it isn't a reusable SavedModel, is damaged, has no such part, or Keras
+            doesn't run on TensorFlow.
+        UntrustedModelError: If it may do more than compute, and isn't trusted.
 
     Example:
 
@@ -68,6 +73,7 @@ class HubLayer(keras.layers.Layer):
         handle: str | Path,
         part: str | None = None,
         trainable: bool = True,
+        trust: bool = False,
         **kwargs: Any,
     ) -> None:
         # SavedModels take the dtype that they were traced for, whatever the global policy is.
@@ -79,7 +85,8 @@ class HubLayer(keras.layers.Layer):
             )
         self.handle = str(handle)
         self.part = part
-        self._root = _load_saved_model(self.handle)
+        self.trust = trust
+        self._root = _load_saved_model(self.handle, trust)
         self._function = _callable_part(self._root, self.handle, part)
         self._takes_training = "training" in inspect.signature(self._function.__call__).parameters
         with keras.name_scope(self.name):
@@ -111,7 +118,12 @@ class HubLayer(keras.layers.Layer):
         return keras.Operation.compute_output_spec(self, inputs, training=False)
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "handle": self.handle, "part": self.part}
+        return {
+            **super().get_config(),
+            "handle": self.handle,
+            "part": self.part,
+            "trust": self.trust,
+        }
 
     @classmethod
     def from_config(cls, config: dict) -> "HubLayer":
@@ -125,15 +137,24 @@ class HubLayer(keras.layers.Layer):
         return cls(**config)
 
 
-def _load_saved_model(handle: str) -> Any:
-    try:
+def _load_saved_model(handle: str, trust: bool) -> Any:
+    with _one_line_errors(handle):
         folder = tensorflow_hub.resolve(handle)
-        if tf.saved_model.contains_saved_model(folder):
-            return tensorflow_hub.load(folder)
+        found = tf.saved_model.contains_saved_model(folder)
+    if not found:
+        raise ValueError(f"{handle!r} has no file {SAVED_MODEL_FILE!r}; {_EXPECTED}.")
+    admit_saved_model(folder, repr(handle), trust)
+    with _one_line_errors(handle):
+        return tensorflow_hub.load(folder)
+
+
+@contextmanager
+def _one_line_errors(handle: str) -> Iterator[None]:
+    try:
+        yield
     except (*ARCHIVE_ERRORS, tf.errors.OpError) as error:
         reason = str(error).strip().split("\n")[0].rstrip(".")
         raise OSError(f"{handle!r} can't be loaded ({reason}); {_EXPECTED}.") from error
-    raise ValueError(f"{handle!r} has no file {SAVED_MODEL_FILE!r}; {_EXPECTED}.")
 
 
 def _callable_part(root: Any, handle: str, part: str | None) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from hub_export.archive import SAVED_MODEL_FILE, SUFFIX, unpack_archive
+from hub_export.trust import admit_saved_model
 from hub_export.verification.comparison import OutputCheck as OutputCheck
 from hub_export.verification.comparison import Tolerances, check_output
 from hub_export.verification.comparison import Verification as Verification
@@ -41,6 +42,7 @@ def verify(
     data: np.ndarray | str | Path | None = None,
     labels: Sequence[str] | None = None,
     facts: Mapping[str, object] | None = None,
+    trust: bool = False,
 ) -> Verification:
     """Load an export in a new process, run it on real images and compare it with its model.
 
@@ -56,6 +58,7 @@ def verify(
             crops of two photographs that come with scikit-learn.
         labels: One name per class.
         facts: What is known about the model, as `ModelFacts.to_json` gives it.
+        trust: Whether to run a SavedModel that may do more than compute; see `admit_saved_model`.
 
     Returns:
         What was compared, and whether it matched.
@@ -63,6 +66,7 @@ def verify(
     Raises:
         FileNotFoundError: If there is nothing at `path`.
         ValueError: If it isn't an export, is damaged, or doesn't take the model's images.
+        UntrustedModelError: If it may do more than compute, and isn't trusted.
 
     Example:
 
@@ -85,10 +89,12 @@ def verify(
             difference = max(tolerances.difference, TFLITE_TOLERANCES[quantize].difference)
             tolerances = TFLITE_TOLERANCES[quantize]._replace(difference=difference)
         pixels = comparison_pixels(model, data)
+        is_saved_model = (export / SAVED_MODEL_FILE).is_file()
+        if is_saved_model:
+            admit_saved_model(export, path, trust)
         found = _run_in_new_process(export, path, pixels)
         if is_tflite:
             model = with_output_of_file(model, found)
-        is_saved_model = (export / SAVED_MODEL_FILE).is_file()
         if is_saved_model and "serving_default:logits" not in found:
             model = features_of(model)
         expected = _expected_outputs(model, pixels, is_saved_model, found)
@@ -126,7 +132,7 @@ def export_verified(
     """
     with write_atomically(path, overwrite, marker) as place:
         write(place)
-        verification = verify(place, model, data)
+        verification = verify(place, model, data, trust=True)
         if not verification.passed:
             raise ValueError(f"{verification.fault} Nothing was written.")
     return verification

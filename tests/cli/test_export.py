@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 
+from hub_export.archive import write_archive
 from hub_export.publish import hub
 from hub_export.tflite.export import write_tflite
 from hub_export.verification import verify as verification
@@ -22,6 +23,7 @@ from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.inference import load_classifier
 from tests.helpers.command_line import failure, run
 from tests.helpers.export_models import conv_mixer, perturb
+from tests.helpers.hostile_programs import write_file_writer
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -97,9 +99,14 @@ def test_verify_compares_every_part_of_a_folder(
     trained: Path, exported: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def compare(
-        path: Path, model: keras.Model, data: Path | None, labels: list[str], facts: dict
+        path: Path,
+        model: keras.Model,
+        data: Path | None,
+        labels: list[str],
+        facts: dict,
+        trust: bool,
     ) -> Verification:
-        assert (model.name, data) == ("mine", None)
+        assert (model.name, data, trust) == ("mine", None, False)
         assert (labels, facts["crop"], facts["dataset"]) == (list("abcde"), 0.75, "letters")
         return Verification(path.name, images=8, checks=())
 
@@ -117,10 +124,9 @@ def test_verify_names_another_model_s_export(exported: tuple[Path, str], tmp_pat
     result = run("verify", exported[0] / "classification.tar.gz", "--against", other)
     assert result.exit_code == 1
     assert "DIFFERS" in result.stdout
-    assert result.stderr.startswith(
-        "error: classification.tar.gz doesn't match the model: call differs"
-    )
-    assert result.stderr.count("\n") == 1
+    note, error = result.stderr.splitlines()
+    assert note.endswith("is a SavedModel, which is a program; it has only operators that compute.")
+    assert error.startswith("error: classification.tar.gz doesn't match the model: call differs")
 
 
 def test_verify_reads_labels_and_metadata(
@@ -135,12 +141,13 @@ def test_verify_reads_labels_and_metadata(
     (folder / "assets" / "metadata.json").write_text(json.dumps({**metadata, "crop": 0.5}))
     result = run(*arguments)
     assert result.exit_code == 1
-    assert result.stderr == (
+    told = result.stderr.splitlines()[1:]
+    assert told == [
         "error: classification doesn't match the model: labels.txt calls class 0 'b', expected "
-        "'a'; metadata.json says crop 0.5, expected 0.75.\n"
-    )
+        "'a'; metadata.json says crop 0.5, expected 0.75."
+    ]
     result = run(*arguments, "--labels", folder / "assets" / "labels.txt")
-    assert result.stderr.count(";") == 0
+    assert result.stderr.count("labels.txt") == 0
     assert "metadata.json says crop 0.5" in result.stderr
 
 
@@ -156,6 +163,18 @@ def test_verify_on_own_images(trained: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "1 image " in result.stdout
     assert "There is no folder of images" in failure(run(*arguments, tmp_path / "nowhere"))
+
+
+def test_verify_refuses_what_writes_files(trained: Path, tmp_path: Path) -> None:
+    write_file_writer(tmp_path / "a", tmp_path / "target")
+    write_archive(tmp_path / "a", tmp_path / "a.tar.gz")
+    arguments = ("verify", tmp_path / "a.tar.gz", "--against", trained)
+    assert "a.tar.gz has operators that may do more than compute: 'WriteFile'; if you" in failure(
+        run(*arguments)
+    )
+    # It takes other images.
+    told = f"note: {tmp_path / 'a.tar.gz'} is a SavedModel, which is a program; it is trusted"
+    assert run(*arguments, "--trust").stderr.startswith(told)
 
 
 def test_misuse(trained: Path, tmp_path: Path) -> None:

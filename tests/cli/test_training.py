@@ -10,6 +10,7 @@ from PIL import Image
 
 from keras_mixers import inference as classifier
 from tests.helpers.command_line import failure, run
+from tests.helpers.hostile_programs import write_file_writer
 from training.recipe import Recipe
 from training.recipes import RECIPES, find_recipe
 
@@ -46,6 +47,23 @@ def test_evaluation_is_that_of_the_run(trained: Path) -> None:
     assert f"top-1 {found['top1']:.2%}" in result.stdout
     assert "364 images" in result.stdout
     assert len([line for line in result.stdout.splitlines() if "%" in line]) == 11
+
+
+@pytest.mark.parametrize("command", [("evaluate",), ("few-shot", "--shots", 1, "--seeds", 1)])
+def test_what_writes_files_runs_only_if_trusted(
+    command: tuple[object, ...], tmp_path: Path
+) -> None:
+    folder, target = tmp_path / "a", tmp_path / "target"
+    write_file_writer(folder, target)
+    arguments = (*command, folder, "--data", "digits")
+    assert "a has operators that may do more than compute: 'WriteFile'; if" in failure(
+        run(*arguments)
+    )
+    assert not target.exists()
+    result = run(*arguments, "--trust")
+    told = f"note: {folder} is a SavedModel, which is a program; it is trusted unseen.\n"
+    assert result.stderr.startswith(told)
+    assert target.exists() is (command[0] == "evaluate")  # It has no features to probe.
 
 
 def test_few_shot_probe(trained: Path) -> None:

@@ -85,6 +85,7 @@ def evaluate(
     data_dir: str | Path | None = None,
     labels: str | Path | None = None,
     size: int | None = None,
+    trust: bool = False,
 ) -> Evaluation:
     """Evaluate a model on the validation images of a data set, each once.
 
@@ -100,11 +101,12 @@ def evaluate(
         data_dir: folder of tensorflow-datasets; None: its default.
         labels: file of the model's class names; None: those that came with the model.
         size: height and width of the images, for a model that takes any size; None: 224.
+        trust: whether to run a SavedModel that may do more than compute; see `load_model`.
 
     Raises:
         FileNotFoundError: if there is no such model or file of labels.
         DataError: if the data can't be opened or don't fit the model.
-        ValueError: if the model can't be loaded, has no classes, or predicts NaN.
+        ValueError: if the model can't be loaded, isn't trusted, has no classes, or predicts NaN.
 
     Example:
 
@@ -115,7 +117,7 @@ def evaluate(
     >>> evaluation.images, evaluation.classes[3].name, evaluation.classes[3].images
     (364, '3', 37)
     """
-    loaded = load_model(model, labels)
+    loaded = load_model(model, labels, trust)
     if loaded.scores is None or loaded.classes is None:
         raise ValueError(
             f"{loaded.path} gives features, not class scores; expected a model with classes."

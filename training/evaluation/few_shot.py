@@ -69,6 +69,7 @@ def few_shot(
     batch_size: int = 64,
     data_dir: str | Path | None = None,
     size: int | None = None,
+    trust: bool = False,
 ) -> FewShot:
     """Fit a linear classifier to frozen features of a few training images per class.
 
@@ -87,13 +88,14 @@ def few_shot(
         batch_size: number of images whose features are computed at a time.
         data_dir: folder of tensorflow-datasets; None: its default.
         size: height and width of the images, for a model that takes any size; None: 224.
+        trust: whether to run a SavedModel that may do more than compute; see `load_model`.
 
     Raises:
         FileNotFoundError: if there is no such model.
         DataError: if the data can't be opened, don't fit the model, or have a class with fewer than
             `shots` training images.
-        ValueError: if the model can't be loaded or has no features (B, features), or an argument
-            is out of range.
+        ValueError: if the model can't be loaded, isn't trusted or has no features (B, features), or
+            an argument is out of range.
 
     Example:
 
@@ -115,7 +117,7 @@ def few_shot(
         )
     if l2 <= 0:
         raise ValueError(f"l2 must be above 0; received {l2}.")
-    loaded = load_model(model)
+    loaded = load_model(model, trust=trust)
     predict = _feature_function(loaded)
     data_set = loaded.open_data(data, data_dir)
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from hub_export.archive import METADATA_FILE, SAVED_MODEL_FILE, SUFFIX
 from hub_export.model_facts import collect_facts
+from hub_export.trust import admit_saved_model
 from hub_export.verification.verify import unpacked_export
 from hub_export.verification.worker import load_export
 from keras_mixers.catalogue.preprocessing import (
@@ -36,7 +37,9 @@ from training.recipes import read_recipe
 _CLASSIFIER_OUTPUTS = (keras.layers.Dense, keras.layers.Activation, keras.layers.Softmax)
 
 
-def load_model(path: str | Path, labels: str | Path | None = None) -> LoadedModel:
+def load_model(
+    path: str | Path, labels: str | Path | None = None, trust: bool = False
+) -> LoadedModel:
     """Load a model in any of the formats in which this project saves it.
 
     Images are resized and cropped as the run's own evaluation did; as in the published evaluation,
@@ -48,10 +51,12 @@ def load_model(path: str | Path, labels: str | Path | None = None) -> LoadedMode
             it, its `.tar.gz`, or a `.tflite` file of `export_tflite`.
         labels: file of class names, one per line; None: those that came with the model. A
             `labels.txt` beside a lone file is used only if it has one name per class.
+        trust: whether to load a SavedModel that may do more than compute; see `admit_saved_model`.
 
     Raises:
         FileNotFoundError: if there is no such model or file of labels.
         ValueError: if the model is damaged or of another kind, or its labels don't fit.
+        UntrustedModelError: if it is a SavedModel that may do more than compute, and isn't trusted.
 
     >>> import os, tempfile, keras_mixers
     >>> path = os.path.join(tempfile.mkdtemp(), "model.keras")
@@ -69,7 +74,7 @@ def load_model(path: str | Path, labels: str | Path | None = None) -> LoadedMode
         return _load_keras(path, path, labels)
     if (path / SAVED_MODEL_FILE).is_file() or path.name.endswith(SUFFIX):
         with unpacked_export(path) as folder:
-            return _load_saved_model(folder, path, labels)
+            return _load_saved_model(folder, path, labels, trust)
     if path.suffix == ".tflite":
         return _load_tflite(path, labels)
     raise ValueError(
@@ -134,8 +139,11 @@ def _keras_function(model: keras.Model) -> PredictBatch:
     return predict
 
 
-def _load_saved_model(folder: Path, path: Path, labels: str | Path | None) -> LoadedModel:
+def _load_saved_model(
+    folder: Path, path: Path, labels: str | Path | None, trust: bool
+) -> LoadedModel:
     """Load a SavedModel's folder; `path` is the folder itself or the archive that it came from."""
+    admit_saved_model(folder, path, trust)
     try:
         loaded = tf.saved_model.load(str(folder))
     except Exception as error:  # TensorFlow raises many kinds of errors for a damaged file.

@@ -102,11 +102,13 @@ def test_archive_is_fetched(handle, tmp_path, monkeypatch):
 
 
 def test_missing_and_damaged_saved_models_are_named_in_one_line(tmp_path):
-    for folder in ("missing", "damaged"):
-        if folder == "damaged":
-            (tmp_path / folder).mkdir()
-            (tmp_path / folder / "saved_model.pb").write_bytes(b"cut")
-        with pytest.raises(OSError, match=r"' can't be loaded \(.*\); expected") as caught:
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "saved_model.pb").write_bytes(b"cut")
+    for folder, error, said in (
+        ("missing", OSError, r" \(.*\); expected"),
+        ("damaged", ValueError, r" as a SavedModel \(Cannot parse .*\)\.$"),
+    ):
+        with pytest.raises(error, match=f"' can't be loaded{said}") as caught:
             HubLayer(tmp_path / folder)
         assert len(str(caught.value).splitlines()) == 1
         assert repr(str(tmp_path / folder)) in str(caught.value)

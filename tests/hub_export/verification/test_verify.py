@@ -68,9 +68,12 @@ def test_the_new_process_ends_with_the_one_that_started_it(tmp_path):
 
 def test_damaged_export_is_told_in_one_line(conv, new_process, tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"\xff\xff")
-    message = r"can't be loaded and run \(OSError: Cannot parse file .*\)\.$"
+    message = r"can't be loaded as a SavedModel \(Cannot parse file .*\)\.$"
     with pytest.raises(ValueError, match=message):
         verify(tmp_path, conv.model)
+    message = r"can't be loaded and run \(OSError: Cannot parse file .*\)\.$"
+    with pytest.raises(ValueError, match=message):  # Found where it is loaded, not before.
+        verify(tmp_path, conv.model, trust=True)
 
 
 def test_features_are_compared_alone_where_there_is_no_head(exports):

@@ -64,7 +64,7 @@ def use_scores(monkeypatch, scores, labels=None, shape=(4, 4, 1), **cropping):
         labels=labels and list(labels),
         **cropping,
     )
-    monkeypatch.setattr(evaluation, "load_model", lambda path, labels: model)
+    monkeypatch.setattr(evaluation, "load_model", lambda path, labels, trust: model)
     return model
 
 
@@ -173,7 +173,7 @@ def test_images_are_cut_as_the_model_says(monkeypatch, tmp_path):
     seen = []
     scores = lambda pixels: seen.append(pixels) or np.eye(2)[[0, 1, 1]]  # noqa: E731
     model = replace(model, scores=scores)
-    monkeypatch.setattr(evaluation, "load_model", lambda path, labels: model)
+    monkeypatch.setattr(evaluation, "load_model", lambda path, labels, trust: model)
     found = evaluate("hand-made", str(tmp_path / "a.npz"))
     assert (found.size, found.crop, found.interpolation) == ((6, 4), 0.8, "bilinear")
     expected = [resize_and_crop(to_pil_image(image), (6, 4), 0.8, "bilinear") for image in images]

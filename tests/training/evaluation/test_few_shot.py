@@ -43,7 +43,7 @@ def use_features(monkeypatch, features, shape=(4, 4, 1)):
         return features(pixels)
 
     model = LoadedModel(Path("hand-made"), shape, None, run, None, None)
-    monkeypatch.setattr(probe, "load_model", lambda path: model)
+    monkeypatch.setattr(probe, "load_model", lambda path, trust: model)
     return seen
 
 
