@@ -42,7 +42,7 @@ test-metadata: .venv/with-dev .venv-tflite-support/installed  ## Google's tflite
 	.venv/bin/python -m tests.tflite_support.export build/tflite-support
 	TFLITE_FILES=build/tflite-support .venv-tflite-support/$(PYTEST) -c tests/tflite_support/pytest.ini tests/tflite_support/test_metadata.py
 
-test-faults: .venv/with-dev  ## Break the code in eleven places: the everyday tests must notice each
+test-faults: .venv/with-dev  ## Break the code in twelve places: the everyday tests must notice each
 	.venv/bin/python -m tests.faults
 
 parity: .venv-reference/installed  ## Compare every variant that timm has, at full size

@@ -249,7 +249,7 @@ def test_every_way_in_asks_for_trust(
     folder, target = written
     path = folder.with_name(f"a{end}")
     target.unlink(missing_ok=True)
-    said = rf"^'?{re.escape(str(path))}'? has .* compute: 'WriteFile'; if you trust .* pass --trust,"
+    said = rf"^'?{re.escape(str(path))}'? has .* compute: 'WriteFile'; if you .* pass --trust,"
     with pytest.raises(UntrustedModelError, match=said):
         load(path, False)
     assert not target.exists()
@@ -332,6 +332,21 @@ def test_tensorflow_s_own_list_is_refused() -> None:
 
     assert len(saved_model_cli._OP_DENYLIST) > 2
     assert not any(map(is_harmless, saved_model_cli._OP_DENYLIST))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("FixedUnigramCandidateSampler", "ImmutableConst", "LoadAndRemapMatrix", "Skipgram"),
+        ("ReaderReadV2", "SnapshotDatasetV2", "WholeFileReader"),
+        ("CollectiveReduceV2", "DataServiceDatasetV4", "RemoteCall", "RpcCall", "_Send"),
+        ("Abort", "TPUPartitionedCall", "XlaCallModule", "XlaCustomCallV2"),
+    ],
+    ids=["files", "data", "machines", "code"],
+)
+def test_other_ways_out_are_refused(names: tuple[str, ...]) -> None:
+    assert {*names} <= {operator.name for operator in registered()}
+    assert [name for name in names if is_harmless(name)] == []
 
 
 def test_no_operator_that_takes_a_file_or_an_address_is_harmless() -> None:
