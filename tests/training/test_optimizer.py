@@ -10,8 +10,7 @@ from keras_mixers.catalogue import model_info
 from tests.helpers.rounding import assert_all_close
 from tests.helpers.small_networks import small
 from training.optimizer import LAMB, SGD, AdamW, build_optimizer, is_decayed
-from training.recipe import FAMILIES
-from training.recipes import RECIPES, find_recipe
+from training.recipes import find_recipe
 from training.schedule_settings import WarmupCosine
 
 STEPS_PER_EPOCH = 3
@@ -21,46 +20,6 @@ def optimizer_of(recipe, steps_per_epoch):
     return build_optimizer(
         recipe.optimizer, recipe.schedule, recipe.epochs, steps_per_epoch, recipe.ema
     )
-
-
-BLOCK = ("depthwise/kernel", "pointwise/kernel")
-DECAYED = {
-    ("ConvMixer", "matrices"): ["patch_embed/conv/kernel", *BLOCK, "head/kernel"],
-    ("MLPMixer", "kernels"): [
-        "patch_embed/conv/kernel",
-        *(f"{mlp}_mlp/dense_{i}/kernel" for mlp in ("token", "channel") for i in (0, 1)),
-        "head/kernel",
-    ],
-    ("T2TViT", "matrices"): [
-        *(
-            f"token_mixer_{i}/{layer}/kernel"
-            for i in (0, 1)
-            for layer in ("kqv", "projection", "mlp_0", "mlp_1")
-        ),
-        "patch_embed/kernel",
-        *(f"block_0/{layer}/kernel" for layer in ("qkv", "projection")),
-        *(f"block_0/mlp/dense_{i}/kernel" for i in (0, 1)),
-        "head/kernel",
-    ],
-    ("ViT", "matrices"): [
-        "patch_embed/conv/kernel",
-        *(f"block_0/{layer}/kernel" for layer in ("qkv", "projection")),
-        *(f"block_0/mlp/dense_{i}/kernel" for i in (0, 1)),
-        "head/kernel",
-    ],
-    ("ResMLP", "matrices"): [
-        "patch_embed/conv/kernel",
-        "block_0/token_dense/kernel",
-        *(f"block_0/channel_mlp/dense_{i}/kernel" for i in (0, 1)),
-        "head/kernel",
-    ],
-    ("gMLP", "kernels"): [
-        "patch_embed/conv/kernel",
-        *(f"block_0/dense_{i}/kernel" for i in (0, 1)),
-        "block_0/gate/token_dense/kernel",
-        "head/kernel",
-    ],
-}
 
 
 # Roundings of a variable's step: its gradient's part of the norm of all, decay, and momentum.
@@ -87,31 +46,10 @@ def enlarged(name: str, **optimizer: float):
     return replace(recipe, epochs=5, optimizer=settings, schedule=WarmupCosine(peak=0.5))
 
 
-def family_of(recipe) -> str:
-    name = recipe.model.name
-    return name if name in FAMILIES else model_info(name).family
-
-
-@pytest.mark.parametrize("name", [name for name in RECIPES if not name.endswith("digits")])
-def test_which_variables_each_published_recipe_decays(name):
-    recipe = RECIPES[name]
-    model = small(family_of(recipe))
-    rule = recipe.optimizer.decayed
-    received = {v.path for v in model.trainable_variables if is_decayed(v, rule)}
-    if "cifar" in name:
-        assert received == {v.path for v in model.trainable_variables}
-    elif "finetune" in name:
-        assert recipe.optimizer.weight_decay == 0
-    else:
-        wanted = DECAYED[family_of(recipe), rule]
-        assert len(received) == len(wanted)
-        assert all(any(path.endswith(end) for path in received) for end in wanted)
-
-
 @pytest.mark.parametrize("name", ["convmixer_1536_20_imagenet", "mixer_b16_imagenet"])
 def test_only_decayed_variables_shrink_in_a_compiled_step(name):
     recipe = enlarged(name, weight_decay=0.5)
-    model = drawn(family_of(recipe))
+    model = drawn(model_info(recipe.model.name).family)
     optimizer = optimizer_of(recipe, STEPS_PER_EPOCH)
     optimizer.build(model.trainable_variables)
     before = [v.numpy() for v in model.trainable_variables]
@@ -152,7 +90,7 @@ def run_both(model, optimizer, theirs, copies, rate_of_step, clip_norm=None, ste
 def test_adamw_is_torchs_with_groups(name):
     recipe = enlarged(name, weight_decay=0.1)
     settings = recipe.optimizer
-    model = drawn(family_of(recipe))
+    model = drawn(model_info(recipe.model.name).family)
     copies = torch_copies(model)
     rule = [is_decayed(v, settings.decayed) for v in model.trainable_variables]
     groups = [
