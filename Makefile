@@ -11,7 +11,7 @@ PYTEST = bin/python -m pytest
 quickstart: .venv/with-quickstart  ## Train, save, export and draw a small model, on real scans of digits
 	.venv/bin/keras-mixers quickstart --overwrite
 
-test: lint  ## Everyday checks: lint, types, tests and README's examples
+test: lint  ## Everyday checks: lint, types, tests, the examples of README and docs
 	.venv/$(PYTEST) -n 2 --dist loadfile
 
 lint: .venv/with-dev

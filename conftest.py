@@ -1,5 +1,5 @@
-"""What all tests share: the same seed, Keras's settings put back, README's examples as tests, and
-one process that runs exports.
+"""What all tests share: the same seed, Keras's settings put back, the examples of README and docs
+as tests, and one process that runs exports.
 
 What the tests, and the processes that they start, write into the temporary folder lies in a folder
 of this session that goes when it ends: tensorflow-datasets, for one, does not remove its own. To
@@ -70,7 +70,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def _enter(namespace: dict) -> None:
-    """Run README's examples where they may write, with the tests' data at hand."""
+    """Run a page's examples where they may write, with the tests' data at hand."""
     namespace["_folder"] = tempfile.TemporaryDirectory()
     os.chdir(namespace["_folder"].name)
     os.symlink(ROOT / "tests", "tests")
@@ -82,7 +82,10 @@ def _leave(namespace: dict) -> None:
 
 
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser()], patterns=["README.md"], setup=_enter, teardown=_leave
+    parsers=[PythonCodeBlockParser()],
+    patterns=["README.md", "docs/*.md"],
+    setup=_enter,
+    teardown=_leave,
 ).pytest()
 
 

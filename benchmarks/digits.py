@@ -1,4 +1,4 @@
-"""Prints the README's table of the quick recipes' accuracy: `python -m benchmarks.digits`."""
+"""Prints docs/training.md's table of the quick recipes' accuracy: `python -m benchmarks.digits`."""
 
 import tempfile
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Prints the README's table of quantised accuracy: `python -m benchmarks.tflite.accuracy`."""
+"""Prints docs/export.md's table of quantised accuracy: `python -m benchmarks.tflite.accuracy`."""
 
 import tempfile
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
     keras-mixers train convmixer_digits
 
 The 1,433 training scans of 8 x 8 pixels are each shifted by up to one pixel, for 20 epochs.
-README.md has the accuracy on the 364 held-out scans, with the command that measures it.
+docs/training.md has the accuracy on the 364 held-out scans, with the command that measures it.
 """
 
 from keras_mixers.catalogue.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing

@@ -3,8 +3,8 @@
     keras-mixers train gmlp_digits
 
 The network sees 16 patches of 2 x 2 pixels, for 40 epochs. Its depth and width are the best of
-three choices, compared on a fifth of the training scans. README.md has the accuracy on the held-out
-scans, with the command that measures it.
+three choices, compared on a fifth of the training scans. docs/training.md has the accuracy on the
+held-out scans, with the command that measures it.
 """
 
 from keras_mixers.catalogue.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing

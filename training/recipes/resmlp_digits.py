@@ -4,8 +4,8 @@
 
 The network sees 16 patches of 2 x 2 pixels, for 80 epochs. A network of so few blocks needs no
 small LayerScale to begin with. The number of epochs, the depth and LayerScale's initial value are
-the best of four choices, compared on a fifth of the training scans. README.md has the accuracy on
-the held-out scans, with the command that measures it.
+the best of four choices, compared on a fifth of the training scans. docs/training.md has the
+accuracy on the held-out scans, with the command that measures it.
 """
 
 from keras_mixers.catalogue.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing

@@ -3,8 +3,8 @@
     keras-mixers train t2t_vit_digits
 
 T2T-ViT's soft splits reduce each side by a factor of 16, so the scans are enlarged to 32 x 32
-pixels, which gives 4 tokens. README.md has the accuracy on the 364 held-out scans, with the command
-that measures it.
+pixels, which gives 4 tokens. docs/training.md has the accuracy on the 364 held-out scans, with the
+command that measures it.
 """
 
 from dataclasses import replace

@@ -5,7 +5,8 @@
 The network sees 16 patches of 2 x 2 pixels, for 120 epochs. It needs the most epochs of all: its
 weights start small, and it has to learn where a patch is. Depth, number of epochs, learning rate,
 and the class token instead of an average are the best of seven choices, compared on a fifth of the
-training scans. README.md has the accuracy on the held-out scans, with the command that measures it.
+training scans. docs/training.md has the accuracy on the held-out scans, with the command that
+measures it.
 """
 
 from keras_mixers.catalogue.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
