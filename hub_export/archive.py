@@ -3,11 +3,12 @@
 import gzip
 import hashlib
 import re
+import shutil
 import tarfile
 import zlib
 from pathlib import Path
 
-from keras_mixers.atomic_files import check_writable, write_atomically
+from keras_mixers.atomic_files import check_writable, own_staging, swap_into_place
 
 SUFFIX = ".tar.gz"
 SAVED_MODEL_FILE = "saved_model.pb"
@@ -38,6 +39,7 @@ def write_archive(folder: str | Path, path: str | Path, overwrite: bool = False)
             something that TensorFlow Hub wouldn't unpack: links, devices, names like `.hidden`.
         FileNotFoundError: If the folder to write into doesn't exist.
         FileExistsError: If one of the files exists and may not be replaced.
+        OSError: If the folder can't be written into, or another process writes the archive.
 
     Example:
 
@@ -63,22 +65,26 @@ def write_archive(folder: str | Path, path: str | Path, overwrite: bool = False)
     checksum = path.with_name(f"{path.name}.sha256")
     for target in (path, checksum):
         check_writable(target, overwrite)
-    before = checksum.read_bytes() if checksum.is_file() else None
-    try:
+    with own_staging(path) as staging:
+        place, checksum_place = staging / path.name, staging / checksum.name
+        _write_members(folder, members, place)
+        digest = sha256_of(place)
+        checksum_place.write_text(f"{digest}  {path.name}\n", encoding="ascii")
+        for target in (path, checksum):  # Another process may have written them meanwhile.
+            check_writable(target, overwrite)
+        before = staging / "before"
+        if checksum.is_file():
+            shutil.copy2(checksum, before)
         # The checksum is moved into place first, so that an archive never lacks its checksum.
-        with (
-            write_atomically(path, overwrite) as place,
-            write_atomically(checksum, overwrite) as checksum_place,
-        ):
-            _write_members(folder, members, place)
-            digest = sha256_of(place)
-            checksum_place.write_text(f"{digest}  {path.name}\n", encoding="ascii")
-    except BaseException:
-        if before is None:
-            checksum.unlink(missing_ok=True)
-        else:
-            checksum.write_bytes(before)
-        raise
+        swap_into_place(checksum_place, checksum)
+        try:
+            swap_into_place(place, path)
+        except BaseException:
+            if before.exists():
+                before.replace(checksum)
+            else:
+                checksum.unlink()
+            raise
     return digest
 
 

@@ -1,9 +1,8 @@
 """Files and folders that appear whole or not at all."""
 
-import glob
+import os
 import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -11,6 +10,8 @@ from filelock import FileLock, Timeout
 
 # It is held as long as the process that writes beside it lives.
 _LOCK = ".lock"
+# What it is about to replace lies there for a moment, to be put back if it ends just then.
+_MOVED_ASIDE = ".replaced-"
 
 
 def check_writable(target: Path, overwrite: bool, marker: str | None = None) -> None:
@@ -52,36 +53,38 @@ def swap_into_place(source: Path, target: Path) -> None:
     if not target.is_dir() or target.is_symlink():
         source.replace(target)
         return
-    old = _moved_aside(source)
+    old = source.with_name(f"{_MOVED_ASIDE}{target.name}")
     target.rename(old)
     try:
         source.rename(target)
     except OSError:
         old.rename(target)
         raise
-    shutil.rmtree(old)
-
-
-def _moved_aside(place: Path) -> Path:
-    return place.with_name(f"{place.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
-def write_atomically(target: Path, overwrite: bool, marker: str | None = None) -> Iterator[Path]:
+def write_atomically(
+    target: Path,
+    overwrite: bool,
+    marker: str | None = None,
+    on_wait: Callable[[], None] | None = None,
+) -> Iterator[Path]:
     """Yield a path beside `target` to write to, and rename it to `target` at the end.
 
     After an error in the block nothing is left behind, and `target` is as it was. What a process
-    left that was killed here before is removed.
+    left that was killed here before is removed. Only one process at a time writes a target.
 
     Args:
         target: The file or folder to write; see `check_writable`.
         overwrite: Whether `target` may exist.
         marker: Name of a file that every folder of this kind has.
+        on_wait: See `own_staging`.
 
     Raises:
         FileNotFoundError: If there is no folder to write into.
         FileExistsError: If `target` exists and must stay.
-        OSError: If the folder can't be written into.
+        OSError: If the folder can't be written into, or another process writes `target`.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -90,26 +93,94 @@ def write_atomically(target: Path, overwrite: bool, marker: str | None = None) -
     ...     (Path(folder) / "a.txt").read_text()
     'whole'
     """
-    _remove_abandoned(target)
     check_writable(target, overwrite, marker)
-    try:
-        staging = tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-")
-    except OSError as error:
-        raise OSError(
-            f"Nothing can be written into the folder {str(target.parent)!r}: {error.strerror}; "
-            "choose another one."
-        ) from None
-    with staging as folder, FileLock(Path(folder) / _LOCK):
-        place = Path(folder) / target.name
+    with own_staging(target, on_wait) as folder:
+        # Another process that was waited for may have written it; and meanwhile, any program may.
+        check_writable(target, overwrite, marker)
+        place = folder / target.name
         yield place
+        check_writable(target, overwrite, marker)
         swap_into_place(place, target)
 
 
-def _remove_abandoned(target: Path) -> None:
-    """Remove what killed processes left beside `target`, and put back what they moved aside."""
-    for lock in target.parent.glob(f".{glob.escape(target.name)}-*/{_LOCK}"):
-        with suppress(Timeout, OSError), FileLock(lock, timeout=0):
-            old = _moved_aside(lock.parent / target.name)
-            if old.exists() and not target.exists():
-                old.rename(target)
-            shutil.rmtree(lock.parent)
+@contextmanager
+def own_staging(target: Path, on_wait: Callable[[], None] | None = None) -> Iterator[Path]:
+    """Yield an empty folder beside `target` that no other process has, and remove it at the end.
+
+    Args:
+        target: The file or folder that shall be written. If a process was killed while it
+            replaced it, the old one is put back.
+        on_wait: Function to call once before waiting for another process that writes `target`;
+            None: don't wait.
+
+    Raises:
+        OSError: If the folder can't be written into, or another process writes `target`.
+
+    >>> import tempfile
+    >>> with own_staging(Path(tempfile.mkdtemp()) / "a.txt") as folder:
+    ...     folder.name
+    '.a.txt-writing'
+    """
+    folder = staging_place(target)
+    lock = FileLock(folder / _LOCK)
+    try:
+        _acquire(lock, folder, on_wait)
+    except Timeout:
+        raise OSError(
+            f"Another process is writing {str(target)!r}; wait for its end, or choose another "
+            "place."
+        ) from None
+    except OSError as error:
+        with suppress(OSError):
+            folder.rmdir()
+        raise OSError(
+            f"Nothing can be written into the folder {str(target.parent)!r}: {error.strerror}; "
+            "choose another one."
+        ) from error
+    try:
+        _clear(folder)
+        yield folder
+    finally:
+        # The lock goes last: whoever waits for it sees that it is gone, and begins again. What
+        # can't be removed, the next process tries to remove.
+        with suppress(OSError):
+            _clear(folder)
+            shutil.rmtree(folder)
+        lock.release()
+
+
+def staging_place(target: Path) -> Path:
+    """Return where `own_staging` keeps what isn't finished."""
+    return target.with_name(f".{target.name}-writing")
+
+
+def _acquire(lock: FileLock, folder: Path, on_wait: Callable[[], None] | None) -> None:
+    """Make a folder, unless a killed process left it, and lock it."""
+    while not lock.is_locked:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        # It is gone at once if the process that had it ends here.
+        with suppress(FileNotFoundError):
+            names = os.listdir(folder)
+            if names and _LOCK not in names:
+                raise FileExistsError(0, f"the folder {folder.name!r} in it is not of this program")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                if on_wait is None:
+                    raise
+                on_wait()
+                lock.acquire()
+
+
+def _clear(folder: Path) -> None:
+    """Remove all but the lock from a folder, and put back what was moved aside into it."""
+    for entry in folder.iterdir():
+        target = folder.with_name(entry.name.removeprefix(_MOVED_ASIDE))
+        if entry.name == _LOCK:
+            continue
+        if entry.name.startswith(_MOVED_ASIDE) and not target.exists():
+            entry.rename(target)
+        elif entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()

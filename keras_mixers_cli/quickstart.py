@@ -1,7 +1,6 @@
 """`keras-mixers quickstart`: train, save, export and draw a small model, offline."""
 
 import json
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,12 @@ from rich.table import Table
 from hub_export import export_saved_model, export_tflite
 from hub_export.archive import SAVED_MODEL_FILE
 from hub_export.verification.comparison import Verification
-from keras_mixers.atomic_files import check_writable, swap_into_place
+from keras_mixers.atomic_files import (
+    check_writable,
+    own_staging,
+    staging_place,
+    swap_into_place,
+)
 from keras_mixers.inference import load_classifier, probabilities
 from keras_mixers.labels import format_labels
 from keras_mixers.printable import printable
@@ -30,6 +34,7 @@ SAVED_MODEL, TFLITE_FILE, PICTURE_FILE = "saved_model", "model.tflite", "picture
 FILES = (MODEL_FILE, LABELS_FILE, SAVED_MODEL, TFLITE_FILE, PICTURE_FILE, RESULT_FILE)
 LEAST_ACCURACY = 0.97
 SHOWN_IMAGES = 70
+_STAGED = "quickstart"  # What is staged under this name, until all of it is made.
 
 _DIGITS = find_recipe("convmixer_digits")
 _ARGUMENTS = {"hidden_dim": 64, "depth": 4, "patch_size": 2, "kernel_size": 3}
@@ -61,10 +66,11 @@ def run(folder: str | Path, overwrite: bool = False) -> None:
     folder = Path(folder)
     _check_folder(folder, overwrite)
     console = Console(highlight=False)
-    with tempfile.TemporaryDirectory(prefix=".quickstart-", dir=folder) as staging:
-        _write_files(Path(staging), console)
+    with own_staging(folder / _STAGED) as staging:
+        _write_files(staging, console)
+        _check_folder(folder, overwrite)  # Another process may have written into it meanwhile.
         for name in FILES:
-            swap_into_place(Path(staging, name), folder / name)
+            swap_into_place(staging / name, folder / name)
     console.print(f"Everything is in {printable(folder)}.", soft_wrap=True, markup=False)
 
 
@@ -72,7 +78,7 @@ def _check_folder(folder: Path, overwrite: bool) -> None:
     if folder.is_file():
         raise ValueError(f"{str(folder)!r} is a file; choose a folder for the results.")
     folder.mkdir(parents=True, exist_ok=True)
-    if not overwrite and any(folder.iterdir()):
+    if not overwrite and set(folder.iterdir()) - {staging_place(folder / _STAGED)}:
         raise ValueError(
             f"The folder {str(folder)!r} is not empty; choose another one, or pass --overwrite to "
             "replace an earlier run in it."

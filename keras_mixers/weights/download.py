@@ -1,7 +1,7 @@
 """Downloads released weights.
 
-It uses pooch, which writes a temporary file and renames it, retries, caches where users expect it,
-shows a progress bar, and doesn't need torch. This module adds what pooch doesn't do: files are
+It uses pooch, which retries, caches where users expect it, shows a progress bar, and doesn't need
+torch. This module adds what pooch doesn't do: one of several processes downloads a file, files are
 checked before they enter the cache, a local folder can take the place of the network, and every
 error is one line.
 """
@@ -17,6 +17,7 @@ import pooch
 import requests
 from safetensors import SafetensorError, safe_open
 
+from keras_mixers.atomic_files import write_atomically
 from keras_mixers.catalogue.source import Source
 from keras_mixers.weights.errors import DownloadError
 
@@ -40,8 +41,8 @@ def fetch(source: Source) -> Path:
     The cache is `pooch.os_cache("keras_mixers")`, or the folder that the environment variable
     KERAS_MIXERS_CACHE names. KERAS_MIXERS_WEIGHTS_URL replaces the published address with a mirror
     (`https://.../`, to which the file's name is added) or with a local folder, whose file is used
-    in place. Two processes that fetch a file at the same time both download it; each sees it whole
-    or not at all.
+    in place. Of two processes that fetch a file at the same time, one downloads it, and the other
+    waits for it, which it says on stderr.
 
     Args:
         source: The released file, such as from `find_source`.
@@ -69,23 +70,19 @@ def fetch(source: Source) -> Path:
             f"{URL_VARIABLE} must be an address with http:// or https://, or a local folder; "
             f"received {mirror!r}."
         )
-    store = _store(source, mirror)
-    path: Path = store.abspath / source.file
-    if path.exists():
-        fault = find_fault(path, source)
-        if fault:
-            raise DownloadError(f"{path} {fault}; remove it, and it will be downloaded again.")
+    path = _cached(source)
+    if not path.exists() and _download(path, source, mirror):
         return path
-    _download(store, source)
+    fault = find_fault(path, source)
+    if fault:
+        raise DownloadError(f"{path} {fault}; remove it, and it will be downloaded again.")
     return path
 
 
 def local_path(source: Source) -> Path:
     """Return where a released file is, or would be, on this machine."""
     folder = _local_folder()
-    if folder is None:
-        folder = Path(_store(source, os.environ.get(URL_VARIABLE, "")).abspath)
-    return folder / source.file
+    return _cached(source) if folder is None else folder / source.file
 
 
 def checksum(path: Path) -> str:
@@ -99,16 +96,19 @@ def _local_folder() -> Path | None:
     return Path(place).expanduser() if place and "://" not in place else None
 
 
-def _store(source: Source, mirror: str) -> pooch.Pooch:
-    """Return pooch's cache for one file, from its own address or from a mirror."""
-    return pooch.create(
-        path=pooch.os_cache("keras_mixers"),
-        base_url=mirror,
-        registry={source.file: None},
-        urls={} if mirror else {source.file: source.url},
-        env=CACHE_VARIABLE,
-        retry_if_failed=_RETRIES,
-    )
+def cache_folder() -> Path:
+    """Return the folder of downloads, and of what is known about the images of folders.
+
+    >>> from unittest import mock
+    >>> with mock.patch.dict(os.environ, {"KERAS_MIXERS_CACHE": "/data/cache"}):
+    ...     cache_folder().name
+    'cache'
+    """
+    return Path(os.environ.get(CACHE_VARIABLE) or pooch.os_cache("keras_mixers")).expanduser()
+
+
+def _cached(source: Source) -> Path:
+    return cache_folder() / source.file
 
 
 def find_fault(path: Path, source: Source) -> str | None:
@@ -186,8 +186,42 @@ def _find_in_folder(folder: Path, source: Source) -> Path:
     return path
 
 
-def _download(store: pooch.Pooch, source: Source) -> None:
-    """Download a file into the cache, where it appears whole and checked or not at all."""
+def _download(path: Path, source: Source, mirror: str) -> bool:
+    """Download a file into the cache, where it appears whole and checked or not at all.
+
+    Returns:
+        Whether it was downloaded; False: another process has done so meanwhile.
+    """
+
+    def say_so() -> None:
+        print(f"Another process is downloading {source.file}; waiting for it.", file=sys.stderr)
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with write_atomically(path, overwrite=False, on_wait=say_so) as place:
+            _write_checked(place, source, mirror)
+    except DownloadError:
+        raise
+    except OSError as error:
+        if isinstance(error, FileExistsError) and path.exists():
+            return False
+        reason = error.strerror or getattr(error.__cause__, "strerror", None) or error
+        raise DownloadError(
+            f"The cache folder {str(path.parent)!r} can't hold {source.file} ({reason}); "
+            f"set {CACHE_VARIABLE} to another folder."
+        ) from error
+    return True
+
+
+def _write_checked(place: Path, source: Source, mirror: str) -> None:
+    """Download a file to `place`."""
+    store = pooch.create(
+        path=place.parent,
+        base_url=mirror,
+        registry={source.file: None},
+        urls={} if mirror else {source.file: source.url},
+        retry_if_failed=_RETRIES,
+    )
     url = store.get_url(source.file)
     http = pooch.HTTPDownloader(
         progressbar=sys.stderr.isatty() or "ipykernel" in sys.modules, chunk_size=_CHUNK
@@ -215,11 +249,6 @@ def _download(store: pooch.Pooch, source: Source) -> None:
         raise
     except (requests.RequestException, ValueError) as error:  # ValueError: a malformed address
         raise _download_error(url, _reason(error)) from error
-    except OSError as error:
-        raise DownloadError(
-            f"The cache folder {str(store.abspath)!r} can't hold {source.file} "
-            f"({error.strerror or type(error).__name__}); set {CACHE_VARIABLE} to another folder."
-        ) from error
 
 
 def _reason(error: Exception) -> str:

@@ -19,6 +19,7 @@ from hub_export.tflite.export import write_tflite
 from hub_export.verification import verify as verification
 from hub_export.verification import worker
 from hub_export.verification.comparison import Verification
+from keras_mixers.atomic_files import own_staging
 from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.inference import load_classifier
 from tests.helpers.command_line import failure, run
@@ -231,4 +232,14 @@ def test_formats_of_other_packages(
     assert f"The package {package!r} is not installed: pip install 'keras-mixers[{kind}]'" in (
         message
     )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("format", "name"), [("hub", "out"), ("tflite", "out.tflite")])
+def test_while_another_process_exports_there_nothing_is_written(
+    format: str, name: str, trained: Path, tmp_path: Path
+) -> None:
+    with own_staging(tmp_path / name):
+        message = failure(run("export", format, trained, tmp_path / name, "--overwrite"))
+        assert message.startswith(f"error: Another process is writing '{tmp_path / name}'; wait")
     assert list(tmp_path.iterdir()) == []

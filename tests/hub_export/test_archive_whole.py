@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from hub_export import archive
 from hub_export.archive import unpack_archive, write_archive
-from keras_mixers import atomic_files
 
 
 @pytest.fixture
@@ -72,14 +71,14 @@ def test_both_files_or_neither(folder, tmp_path, monkeypatch, old):
         (tmp_path / "a.tar.gz").write_text(old)
         (tmp_path / "a.tar.gz.sha256").write_text(old)
     before = names_in(tmp_path)
-    replace = atomic_files.swap_into_place
+    replace = archive.swap_into_place
 
     def fail_for_the_archive(source, target):
         if target.suffix == ".gz":
             raise OSError("the disk is gone")
         replace(source, target)
 
-    monkeypatch.setattr(atomic_files, "swap_into_place", fail_for_the_archive)
+    monkeypatch.setattr(archive, "swap_into_place", fail_for_the_archive)
     with pytest.raises(OSError, match="the disk is gone"):
         write_archive(folder, tmp_path / "a.tar.gz", overwrite=True)
     assert names_in(tmp_path) == before

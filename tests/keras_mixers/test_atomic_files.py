@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -95,22 +96,74 @@ def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
     target, own = tmp_path / "a[1].txt", tmp_path / ".a[1].txt-mine"
     own.mkdir()
     with another_writer(target):
-        write(target, "first")
-        # The other process is alive, and what it writes stays.
-        assert len(list(tmp_path.iterdir())) == 3
-    assert len(list(tmp_path.iterdir())) == 3
+        pass
+    assert len(list(tmp_path.iterdir())) == 2
     write(target, "second")
     assert sorted(tmp_path.iterdir()) == [own, target]
     assert target.read_text() == "second"
 
 
 def test_a_folder_that_a_killed_process_moved_aside_is_put_back(tmp_path):
-    target, staging = tmp_path / "out", tmp_path / ".out-abc"
+    target, staging = tmp_path / "out", tmp_path / ".out-writing"
     staging.mkdir()
     (staging / ".lock").touch()
-    folder_with(staging / "out.old", "marker")
+    folder_with(staging / ".replaced-out", "marker")
     folder_with(staging / "out", "half")
-    with pytest.raises(FileExistsError), write_atomically(target, False, "marker"):
-        pass
+    with pytest.raises(FileExistsError, match="exists; pass overwrite=True"):
+        write_atomically(target, False, "marker").__enter__()
     assert list(tmp_path.iterdir()) == [target]
     assert [entry.name for entry in target.iterdir()] == ["marker"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_one_of_two_writers_is_kept_out(tmp_path, overwrite):
+    target = tmp_path / "a.txt"
+    with another_writer(target):
+        with pytest.raises(
+            OSError, match=r"^Another process is writing '.*a\.txt'; wait for"
+        ) as error:
+            write_atomically(target, overwrite).__enter__()
+        assert "\n" not in str(error.value)
+        assert [path.name for path in tmp_path.iterdir()] == [".a.txt-writing"]
+    write(target, "whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_what_appeared_meanwhile_is_not_overwritten_untold(tmp_path):
+    """As by a program that knows nothing of the lock."""
+    target = tmp_path / "a.txt"
+
+    def write_slowly():
+        with write_atomically(target, overwrite=False) as place:
+            place.write_text("mine")
+            target.write_text("of another")
+
+    with pytest.raises(FileExistsError, match="exists; pass overwrite=True"):
+        write_slowly()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert target.read_text() == "of another"
+
+
+def test_writers_one_after_the_other(tmp_path):
+    """All of them wait and write, so that none is lost and none meets a lock that is gone."""
+    target, waited = tmp_path / "count", []
+
+    def count():
+        for _ in range(20):
+            with write_atomically(target, True, on_wait=lambda: waited.append(1)) as place:
+                before = int(target.read_text()) if target.exists() else 0
+                place.write_text(str(before + 1))
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(count) for _ in range(4)]:
+            done.result()
+    assert target.read_text() == "80"
+    assert waited
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_of_the_users_is_left_alone(tmp_path):
+    own = folder_with(tmp_path / ".a.txt-writing", "mine")
+    with pytest.raises(OSError, match="is not of this program; choose another one"):
+        write(tmp_path / "a.txt", "text")
+    assert [path.name for path in own.iterdir()] == ["mine"]

@@ -38,6 +38,7 @@ assert not {"keras", "tensorflow", "torch"} & set(sys.modules)
 source = find_source("mixer_b16", "imagenet")
 sys.modules["pooch.downloaders"].DEFAULT_TIMEOUT = 600
 """
+STAGING = f".{SOURCE.file}-writing"
 HANGS = 600  # Seconds after which a child that never ends is a failure.
 
 
@@ -97,18 +98,71 @@ def test_others_may_read_a_shared_cache(server: FileServer) -> None:
     assert fetch(SOURCE).stat().st_mode & 0o777 == 0o644
 
 
-def test_two_processes_at_once(server: FileServer, cache: Path) -> None:
-    in_the_middle: list[list[str]] = []
-    both = threading.Barrier(2, lambda: in_the_middle.append(left_in(cache)), timeout=HANGS)
-    server.answers = [server_that.pausing(both.wait)] * 2
-    children = [_child("print(fetch(source))") for _ in range(2)]
-    for child in children:
+def test_one_of_two_processes_downloads_and_the_other_waits(
+    server: FileServer, cache: Path
+) -> None:
+    started, go_on = threading.Event(), threading.Event()
+    server.answers = [server_that.pausing(lambda: (started.set(), go_on.wait(HANGS)))]
+    first = _child("print(fetch(source))")
+    assert started.wait(HANGS)
+    second = _child("print(fetch(source))")
+    assert (
+        second.stderr.readline()
+        == f"Another process is downloading {SOURCE.file}; waiting for it.\n"
+    )
+    assert left_in(cache) == [STAGING]
+    go_on.set()
+    for child in (first, second):
         output, errors = child.communicate(timeout=HANGS)
         assert (child.returncode, output) == (0, f"{cache / SOURCE.file}\n"), errors
-    assert len(in_the_middle[0]) == 2
-    assert SOURCE.file not in in_the_middle[0]
+    assert errors == ""
+    assert server.requests == [SOURCE.file]
     assert left_in(cache) == [SOURCE.file]
     assert (cache / SOURCE.file).read_bytes() == CONTENT
+
+
+def test_whoever_waits_for_a_process_that_is_killed_downloads(
+    server: FileServer, cache: Path
+) -> None:
+    started, killed = threading.Event(), threading.Event()
+    server.answers = [server_that.pausing(lambda: (started.set(), killed.wait(HANGS)))]
+    first = _child("fetch(source)")
+    assert started.wait(HANGS)
+    second = _child("print(fetch(source))")
+    assert "waiting for it" in second.stderr.readline()
+    first.kill()
+    output, errors = second.communicate(timeout=HANGS)
+    killed.set()
+    assert (second.returncode, output) == (0, f"{cache / SOURCE.file}\n"), errors
+    first.communicate(timeout=HANGS)
+    assert left_in(cache) == [SOURCE.file]
+    assert (cache / SOURCE.file).read_bytes() == CONTENT
+
+
+def test_a_killed_process_leaves_nothing_that_hinders(server: FileServer, cache: Path) -> None:
+    started, killed = threading.Event(), threading.Event()
+    server.answers = [server_that.pausing(lambda: (started.set(), killed.wait(HANGS)))]
+    child = _child("fetch(source)")
+    assert started.wait(HANGS)
+    child.kill()
+    child.communicate(timeout=HANGS)
+    killed.set()
+    assert left_in(cache) == [STAGING]
+    assert fetch(SOURCE).read_bytes() == CONTENT
+    assert left_in(cache) == [SOURCE.file]
+
+
+def test_a_cache_that_is_read_only_is_used(
+    server: FileServer, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = fetch(SOURCE)
+
+    def refuse(*arguments: object, **options: object) -> None:  # root is refused nothing
+        raise AssertionError("Something is written.")
+
+    for name in ("mkdir", "rename", "replace", "unlink"):
+        monkeypatch.setattr(Path, name, refuse)
+    assert fetch(SOURCE) == path
 
 
 def test_an_interrupted_process_leaves_nothing(server: FileServer, cache: Path) -> None:

@@ -1,6 +1,8 @@
 """Downloads that fail: one clear line each, and nothing in the cache."""
 
+import errno
 import hashlib
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -144,17 +146,20 @@ def test_a_cache_that_can_not_be_made(
     (tmp_path / "file").touch()
     monkeypatch.setenv("KERAS_MIXERS_CACHE", str(tmp_path / "file" / "cache"))
     assert f"can't hold {SOURCE.file} (Not a directory); set KERAS_MIXERS_CACHE" in error_of()
+    monkeypatch.setenv("KERAS_MIXERS_CACHE", str(tmp_path / "file"))
+    assert f"can't hold {SOURCE.file} (File exists); set KERAS_MIXERS_CACHE" in error_of()
     assert server.requests == []
 
 
 def test_a_cache_without_leave_to_write(
     server: FileServer, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path: str) -> None:  # as pooch's own does; root is refused nothing
-        raise PermissionError(f"no leave to write | {path}")
+    def refuse(*arguments: object, **options: object) -> None:  # root is refused nothing
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr("pooch.core.make_local_storage", refuse)
-    assert f"can't hold {SOURCE.file} (PermissionError); set KERAS_MIXERS_CACHE" in error_of()
+    cache.mkdir()
+    monkeypatch.setattr("keras_mixers.atomic_files.FileLock.acquire", refuse)
+    assert f"can't hold {SOURCE.file} (Permission denied); set KERAS_MIXERS_CACHE" in error_of()
 
 
 def test_no_connection(cache: Path, monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> None:

@@ -15,14 +15,14 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import NamedTuple
 
-import pooch
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
+from keras_mixers.atomic_files import write_atomically
 from keras_mixers.preprocessing import ImageError, load_image
 from keras_mixers.printable import printable
-from keras_mixers.weights.download import CACHE_VARIABLE
+from keras_mixers.weights.download import cache_folder
 
 _VERSION = 1  # Format of the cached findings.
 _ORIENTATION = 0x0112  # The EXIF tag for the camera's orientation.
@@ -115,8 +115,7 @@ def _file_state(path: Path) -> list[int]:
 
 def _cache_file(root: Path) -> Path:
     name = sha256(os.fsencode(root.resolve())).hexdigest()[:32]
-    folder = os.environ.get(CACHE_VARIABLE) or pooch.os_cache("keras_mixers")
-    return Path(folder) / "folders" / f"{name}.json.gz"
+    return cache_folder() / "folders" / f"{name}.json.gz"
 
 
 def _read_cache(cache: Path) -> dict[str, list]:
@@ -141,12 +140,10 @@ def _check_finding(width: int, height: int, plain: bool, fault: str) -> Finding:
 
 def _write_cache(cache: Path, entries: dict[str, list]) -> None:
     """Write the cache, whole or not at all; a cache that can't be written is no error."""
-    part = cache.with_name(f"{cache.name}.{os.getpid()}.part")
     with contextlib.suppress(OSError):
         cache.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with gzip.open(part, "wt", compresslevel=1) as file:
-                json.dump({"version": _VERSION, "files": entries}, file)
-            part.replace(cache)
-        finally:
-            part.unlink(missing_ok=True)
+        with (
+            write_atomically(cache, overwrite=True) as place,
+            gzip.open(place, "wt", compresslevel=1) as file,
+        ):
+            json.dump({"version": _VERSION, "files": entries}, file)
