@@ -82,8 +82,9 @@ def quantization_and_input_shape(path: Path) -> tuple[Quantize, tuple[int | None
 
 def _iterate_tensors(file: schema.Model) -> Iterator[tuple[schema.Tensor, bool]]:
     """Yield each tensor of a file, and whether it is constant."""
-    for i in range(file.SubgraphsLength()):
+    most = len(file._tab.Bytes) // 4  # An item has 4 bytes; a damaged file claims billions.
+    for i in range(min(file.SubgraphsLength(), most)):
         graph = file.Subgraphs(i)
-        for j in range(graph.TensorsLength()):
+        for j in range(min(graph.TensorsLength(), most)):
             tensor = graph.Tensors(j)
             yield tensor, file.Buffers(tensor.Buffer()).DataLength() > 0

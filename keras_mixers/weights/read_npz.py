@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_mixers.weights.errors import CheckpointError
-from keras_mixers.weights.zip_archive import check_archive
+from keras_mixers.zip_archive import check_archive
 
 # The third version is for the names of fields, which weights don't have.
 _HEADERS = {

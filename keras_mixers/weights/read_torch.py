@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_mixers.weights.errors import CheckpointError
-from keras_mixers.weights.zip_archive import check_archive
+from keras_mixers.zip_archive import check_archive
 
 if TYPE_CHECKING:
     import torch

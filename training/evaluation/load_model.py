@@ -1,6 +1,7 @@
 """Loads a saved model for evaluation, with one function per format."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -184,14 +185,10 @@ def _tensorflow_function(function: Callable) -> PredictBatch:
 def _load_tflite(path: Path, labels: str | Path | None) -> LoadedModel:
     from ai_edge_litert.interpreter import Interpreter
 
-    try:
+    with _tflite_errors(path):
         interpreter = Interpreter(str(path))
         signatures = list(interpreter.get_signature_list().values())
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    except Exception as error:
-        raise ValueError(
-            f"{path} can't be loaded as a TFLite file ({in_one_line(error)})."
-        ) from None
     shapes = [entry["shape_signature"].tolist() for entry in (*inputs, *outputs)]
     if (
         [signature["inputs"] for signature in signatures] != [["images"]]
@@ -202,15 +199,28 @@ def _load_tflite(path: Path, labels: str | Path | None) -> LoadedModel:
             f"{path} is no TFLite classifier as export_tflite writes it, from 'images' "
             "(B, H, W, C), float32 or uint8, to (B, classes)."
         )
-    run = load_export(path)
+    with _tflite_errors(path):
+        run = load_export(path)
 
     def scores(pixels: np.ndarray) -> np.ndarray:
-        (output,) = run(pixels).values()
+        with _tflite_errors(path):
+            (output,) = run(pixels).values()
         return output
 
     height, width = (None if size < 0 else size for size in shapes[0][1:3])
     shape, classes = (height, width, shapes[0][3]), shapes[1][1]
     return LoadedModel(path, shape, scores, None, classes, find_labels(path, classes, labels))
+
+
+@contextmanager
+def _tflite_errors(path: Path) -> Iterator[None]:
+    # LiteRT checks a file in part when it opens it, and in part when it first runs it.
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(
+            f"{path} can't be loaded as a TFLite file ({in_one_line(error)})."
+        ) from None
 
 
 def _crop(facts: object) -> tuple[float, Interpolation]:

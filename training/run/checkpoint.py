@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from keras_mixers.atomic_files import write_atomically
+from keras_mixers.zip_archive import check_archive
 from training.errors import CheckpointFileError, DamagedCheckpointError
 
 _STEP = "step"
@@ -71,6 +72,7 @@ def load_state(path: Path, variables: Sequence[keras.Variable]) -> int:
         CheckpointFileError: if it holds other variables. In both cases no variable is changed.
     """
     try:
+        check_archive(path)
         with path.open("rb") as file, np.load(file) as content:
             arrays = dict(content)
     except Exception as error:  # Whatever NumPy and zipfile meet in damaged bytes.

@@ -21,7 +21,7 @@ from keras_mixers.run_files import (
     RESULT_FILE,
 )
 from training.devices import ONE_DEVICE, Devices
-from training.errors import DamagedCheckpointError
+from training.errors import DamagedCheckpointError, RunFolderError
 from training.loop.network import evaluation_preprocessing
 from training.recipe import Recipe
 from training.run.checkpoint import load_state, previous_state, save_state
@@ -124,12 +124,21 @@ class RunFolder:
         self.kept = True
 
     def trim_log(self, epochs: int) -> None:
-        """Remove the log's rows for later epochs, and a row that a crash left incomplete."""
+        """Remove the log's rows for later epochs, and a row that a crash left incomplete.
+
+        Raises:
+            RunFolderError: if the log is damaged.
+        """
         path = self.path / LOG_FILE
         if not path.is_file():
             return
-        head, *rows = csv.reader(path.read_text(encoding="utf-8").splitlines())
-        kept = [row for row in rows if len(row) == len(head) and int(row[0]) <= epochs]
+        try:
+            head, *rows = csv.reader(path.read_text(encoding="utf-8").splitlines())
+            kept = [row for row in rows if len(row) == len(head) and int(row[0]) <= epochs]
+        except (ValueError, IndexError, csv.Error) as error:
+            raise RunFolderError(
+                f"{path} is not the log of a run ({error}); correct or remove it."
+            ) from None
         self.write_text(LOG_FILE, "".join(f"{','.join(row)}\n" for row in (head, *kept)))
 
     def add_row(self, row: Mapping[str, Any]) -> None:

@@ -124,9 +124,12 @@ def _read(log: Path) -> dict[str, np.ndarray]:
     """Return the log's columns that are drawn, with NaN for empty cells."""
     if not log.is_file():
         raise FileNotFoundError(f"There is no log {str(log)!r}.")
-    with log.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        rows, found = list(reader), reader.fieldnames or ()
+    try:
+        with log.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            rows, found = list(reader), reader.fieldnames or ()
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{log} is not a log ({error}).") from None
     wanted = [EPOCH, RATE, *(name for _, *names in _PANELS for name in names)]
     missing = [name for name in wanted if name not in found]
     if missing:

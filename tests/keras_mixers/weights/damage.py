@@ -1,12 +1,10 @@
-"""A small network's weights in every format, and what damages them."""
+"""A small network's weights in every format, and how damaged ones are loaded."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 import keras
 import numpy as np
 import torch
-from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 import keras_mixers as km
@@ -56,42 +54,6 @@ def write_all(folder: Path) -> None:
     model = small_model()
     km.load_checkpoint(model, folder / "stored.npz")
     model.save_weights(folder / "keras.weights.h5")
-
-
-class Damage(NamedTuple):
-    """What happens to a file: bytes that change at some places, or the end that is cut off.
-
-    Attributes:
-        places: Where, as shares of the file.
-        masks: Which bits flip there.
-        cut: Whether the file ends at the first place instead.
-    """
-
-    places: list[float]
-    masks: list[int]
-    cut: bool
-
-    def apply(self, content: bytes) -> bytes:
-        places = [int(place * len(content)) for place in self.places]
-        if self.cut:
-            return content[: places[0]]
-        damaged = bytearray(content)
-        for place, mask in zip(places, self.masks, strict=False):
-            damaged[place] ^= mask
-        return bytes(damaged)
-
-
-_MASKS = st.sampled_from([1 << bit for bit in range(8)]) | st.integers(1, 255)
-damages = st.builds(
-    Damage,
-    places=st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=3),
-    masks=st.lists(
-        st.one_of(st.integers(0, 7).map(lambda i: 1 << i), st.integers(1, 255)),
-        min_size=3,
-        max_size=3,
-    ),
-    cut=st.sampled_from([False, False, False, True]),
-)
 
 
 def load_damaged(model: keras.Model, path: Path, right: list[np.ndarray]) -> str:

@@ -14,7 +14,7 @@ import torch
 
 from keras_mixers.weights.errors import CheckpointError, as_checkpoint_error
 from keras_mixers.weights.read import read_checkpoint
-from keras_mixers.weights.zip_archive import check_archive
+from keras_mixers.zip_archive import check_archive
 
 # Users see what torch warns of, and go on.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -241,7 +241,7 @@ def test_members_of_another_size(claim: int, tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a", bytes(28))
     sizes = struct.pack("<I", 28), struct.pack("<I", claim)
-    with pytest.raises((CheckpointError, zipfile.BadZipFile)) as error:
+    with pytest.raises(zipfile.BadZipFile) as error:
         check_archive(_replace(path, *sizes))
     # Of a smaller member, a part is read, which has another checksum.
     assert f"the {claim} bytes that it claims" in str(error.value) or claim < 28

@@ -1,4 +1,4 @@
-"""Bytes that flip and ends that are cut off: the right numbers are loaded, or CheckpointError.
+"""Bytes that flip, go, come or change places: the right numbers are loaded, or CheckpointError.
 
 Zip archives have checksums of all their members, so that nothing wrong can be loaded from them.
 What has none can't be detected: in `.safetensors`, in torch's pickles from before torch 1.6 and in
@@ -14,11 +14,10 @@ import pytest
 from hypothesis import given, settings
 
 from keras_mixers.weights.load import load_weights
+from tests.helpers.damage import Damage, damages
 from tests.keras_mixers.weights.damage import (
     CHECKED,
     UNCHECKED,
-    Damage,
-    damages,
     load_damaged,
     small_model,
     write_all,
@@ -50,7 +49,7 @@ def _check(
     path = folder / "damaged" / name
     path.write_bytes(damage.apply((folder / name).read_bytes()))
     result = load_damaged(model, path, right)
-    if damage.cut:
+    if damage.kind == "cut":
         assert result == "refused"
     elif name in CHECKED:
         assert result != "other"
@@ -89,5 +88,5 @@ def test_every_byte_of_an_archive(
 ) -> None:
     size = (folder / name).stat().st_size
     for place in range(size):
-        damage = Damage([place / size + 0.5 / size], [1 << place % 8], cut=False)
+        damage = Damage("flip", [(place + 0.5) / size], [1 << place % 8])
         _check(name, damage, folder, model, right)

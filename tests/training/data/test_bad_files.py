@@ -93,6 +93,16 @@ def test_damaged_jpegs_that_pillow_reads_are_read_by_tensorflow(tmp_path):
     assert refused > 20
 
 
+def test_a_jpeg_without_its_end_is_left_to_pillow(tmp_path):
+    """TensorFlow refuses it, and the whole run would end."""
+    path = tmp_path / "image.jpg"
+    picture(3, 40, 30).save(path)
+    whole = path.read_bytes()
+    for content, plain in ((whole, True), (whole + bytes(9), True), (whole[:-1] + b"\xdd", False)):
+        path.write_bytes(content)
+        assert image_check.check_image(path) == (40, 30, plain, "")
+
+
 def test_findings_are_kept_until_a_file_changes(tmp_path, monkeypatch, cache):
     fill(tmp_path, 3)
     open_data(f"folder:{tmp_path}")
@@ -122,9 +132,9 @@ def test_findings_are_kept_until_a_file_changes(tmp_path, monkeypatch, cache):
             gzip.compress(text, mtime=0)
             for text in (
                 b'{"version": 0}',
-                b'{"version": 1, "files": []}',
-                b'{"version": 1, "files": {"cat/0.jpg": [[], 7]}}',
-                b'{"version": 1, "files": {"cat/0.jpg": [[], [1, 2, true, []]]}}',
+                b'{"version": 2, "files": []}',
+                b'{"version": 2, "files": {"cat/0.jpg": [[], 7]}}',
+                b'{"version": 2, "files": {"cat/0.jpg": [[], [1, 2, true, []]]}}',
                 b"[" * 100_000,
                 b"\xff",
             )

@@ -228,3 +228,14 @@ def test_a_crash_between_two_checkpoints_leaves_the_older(tmp_path):
     folder, variables = save_twice(tmp_path)
     (tmp_path / "checkpoint.npz").unlink()
     assert folder.restore(variables) == 4
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n\n", b"epoch,loss\none,0.5\n", b"epoch,loss\n\xff,0.5\n"]
+)
+def test_a_damaged_log_is_told_and_kept(tmp_path, content):
+    log = tmp_path / "log.csv"
+    log.write_bytes(content)
+    with pytest.raises(RunFolderError, match=r"log\.csv is not the log of a run .*remove it"):
+        RunFolder(tmp_path).trim_log(1)
+    assert log.read_bytes() == content

@@ -24,8 +24,9 @@ from keras_mixers.preprocessing import ImageError, load_image
 from keras_mixers.printable import printable
 from keras_mixers.weights.download import cache_folder
 
-_VERSION = 1  # Format of the cached findings.
+_VERSION = 2  # Format of the cached findings.
 _ORIENTATION = 0x0112  # The EXIF tag for the camera's orientation.
+_END, _MOST_PADDING = b"\xff\xd9", 4096
 # An image of 1 x 60000 pixels would not fit in memory when it is resized for evaluation.
 _MAX_ASPECT_RATIO = 500
 
@@ -33,7 +34,8 @@ _MAX_ASPECT_RATIO = 500
 class Finding(NamedTuple):
     """The result of checking a file: the image's size in pixels, or what is wrong with it.
 
-    `plain` is true for an upright JPEG in greyscale or RGB: TensorFlow decodes it as Pillow does.
+    `plain` is true for an upright, whole JPEG in greyscale or RGB: TensorFlow decodes it as Pillow
+    does.
     """
 
     width: int = 0
@@ -90,6 +92,7 @@ def check_image(path: Path) -> Finding:
         upright = load_image(path)
         with Image.open(path) as image:
             plain = image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB")
+            plain = plain and _has_an_end(path)
             if plain:
                 # A damaged EXIF tag is ignored, as load_image does.
                 with contextlib.suppress(Exception):
@@ -102,6 +105,13 @@ def check_image(path: Path) -> Finding:
     if max(upright.size) > _MAX_ASPECT_RATIO * min(upright.size):
         return Finding(fault=f"is too narrow: {upright.width} x {upright.height} pixels")
     return Finding(upright.width, upright.height, plain)
+
+
+def _has_an_end(path: Path) -> bool:
+    """Tell whether a JPEG has the mark of its end; TensorFlow refuses one without."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _MOST_PADDING))
+        return file.read().rstrip(b"\0").endswith(_END)
 
 
 def _file_state(path: Path) -> list[int]:

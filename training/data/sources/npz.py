@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_mixers.zip_archive import check_archive
 from training.data.random_access import ArraySplit
 from training.data.sources.hold_out import check_sides, choose_held_out
 from training.data.split import Data
@@ -60,6 +61,7 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise DataError(f"There is no file {str(path)!r}.")
     try:
+        check_archive(path)
         # Opened here, because NumPy doesn't close a damaged file.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return dict(archive)
