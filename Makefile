@@ -26,7 +26,7 @@ test-backends: .venv/with-backends  ## The same numbers on TensorFlow, JAX and t
 test-distributed: .venv/with-dev  ## Several replicas and workers equal one device; killed runs resume
 	.venv/$(PYTEST) -m distributed -n 2 --dist loadgroup -rP
 
-test-slow: .venv/with-dev  ## Published recipes, the accuracy of the quick ones and of their TFLite files; damaged weights
+test-slow: .venv/with-dev  ## Published recipes, the accuracy of the quick ones and of their TFLite files; damaged files, failing disks
 	.venv/$(PYTEST) -m slow -n 2 --dist loadfile
 
 test-portable: .venv/with-portable  ## TFLite, ONNX and OpenVINO convert the layers

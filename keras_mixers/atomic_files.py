@@ -125,18 +125,20 @@ def own_staging(target: Path, on_wait: Callable[[], None] | None = None) -> Iter
     lock = FileLock(folder / _LOCK)
     try:
         _acquire(lock, folder, on_wait)
-    except Timeout:
-        raise OSError(
-            f"Another process is writing {str(target)!r}; wait for its end, or choose another "
-            "place."
-        ) from None
-    except OSError as error:
-        with suppress(OSError):
+    except BaseException as error:
+        with suppress(OSError):  # It has another process's lock in it.
             folder.rmdir()
-        raise OSError(
-            f"Nothing can be written into the folder {str(target.parent)!r}: {error.strerror}; "
-            "choose another one."
-        ) from error
+        if isinstance(error, Timeout):
+            raise OSError(
+                f"Another process is writing {str(target)!r}; wait for its end, or choose another "
+                "place."
+            ) from None
+        if isinstance(error, OSError):
+            raise OSError(
+                f"Nothing can be written into the folder {str(target.parent)!r}: "
+                f"{error.strerror}; choose another one."
+            ) from error
+        raise
     try:
         _clear(folder)
         yield folder
@@ -157,7 +159,8 @@ def staging_place(target: Path) -> Path:
 def _acquire(lock: FileLock, folder: Path, on_wait: Callable[[], None] | None) -> None:
     """Make a folder, unless a killed process left it, and lock it."""
     while not lock.is_locked:
-        folder.mkdir(mode=0o700, exist_ok=True)
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
         # It is gone at once if the process that had it ends here.
         with suppress(FileNotFoundError):
             names = os.listdir(folder)

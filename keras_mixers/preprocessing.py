@@ -53,7 +53,8 @@ def load_image(path: str | Path, channels: int = 3) -> Image.Image:
     except UnidentifiedImageError:
         raise ImageError(f"{path} is not an image in a format that Pillow knows.") from None
     except Exception as error:  # Each of Pillow's forty decoders raises its own.
-        raise ImageError(f"{path} can't be read as an image ({error}).") from None
+        reason = str(error) or type(error).__name__
+        raise ImageError(f"{path} can't be read as an image ({reason}).") from None
 
 
 def _to_convertible(image: Image.Image) -> Image.Image:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from keras_mixers.printable import printable
-from training.errors import TrainingError, in_one_line
+from training.errors import TrainingError, in_one_line, without_traces
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -124,7 +124,7 @@ def quiet_start() -> Iterator[None]:
 def report(error: Exception) -> None:
     """Print an error as one line, cut short: Keras may print a whole model in an error."""
     # TensorFlow's errors go on for a page about where they came from.
-    message = str(getattr(error, "message", error))
+    message = without_traces(str(getattr(error, "message", error)))
     if isinstance(error, OSError) and error.strerror and error.filename:
         message = f"{error.filename}: {error.strerror}."
     message = textwrap.shorten(message or type(error).__name__, 500, placeholder=" ...")

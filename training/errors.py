@@ -1,5 +1,7 @@
 """Errors of a training run; each message is a single line."""
 
+import re
+
 
 class RecipeError(ValueError):
     """A recipe is invalid, or doesn't fit the network, the data or the devices."""
@@ -32,3 +34,15 @@ def in_one_line(message: object) -> str:
     ('two lines', 'ValueError')
     """
     return " ".join(str(message).split()) or type(message).__name__
+
+
+def without_traces(message: str) -> str:
+    r"""Return a message of TensorFlow without the names of its nodes, and without a traceback.
+
+    It puts both around what a Python function raised in a pipeline of data.
+
+    >>> without_traces("{{function_node a}} ValueError: no\nTraceback (most recent call last):")
+    'ValueError: no'
+    """
+    message, _, _ = message.partition("\nTraceback (most recent call last):")
+    return re.sub(r"{{function_node [^}]*}} ?", "", message)

@@ -157,7 +157,10 @@ def _is_safetensors(path: Path, start: bytes) -> bool:
 
 def _is_zip(path: Path, start: bytes) -> bool:
     """Tell whether the file begins and ends like a zip archive, which .npz files are."""
-    return start.startswith(b"PK") and zipfile.is_zipfile(path)
+    if not start.startswith(b"PK"):
+        return False
+    with path.open("rb") as file:  # zipfile takes a file that it can't open for another one.
+        return zipfile.is_zipfile(file)
 
 
 def _is_torch(path: Path, start: bytes) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 from rich.table import Table
 
 import keras_mixers
@@ -134,6 +135,14 @@ def test_quickstart_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
         (TrainingError("It went wrong."), "It went wrong."),
         (ValueError("\x1b]0;title\x07 is \udcff."), r"\x1b]0;title\x07 is \udcff."),
         (PermissionError(13, "Permission denied", "there"), "there: Permission denied."),
+        (
+            tf.errors.UnknownError(
+                None,
+                None,
+                "{{function_node a}} ImageError: a.png\nTraceback (most recent call last):",
+            ),
+            "ImageError: a.png",
+        ),
         (
             ModuleNotFoundError("No module named 'sklearn'", name="sklearn"),
             "The package 'sklearn' is not installed: pip install 'keras-mixers[quickstart]'.",

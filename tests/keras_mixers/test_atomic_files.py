@@ -167,3 +167,14 @@ def test_a_folder_of_the_users_is_left_alone(tmp_path):
     with pytest.raises(OSError, match="is not of this program; choose another one"):
         write(tmp_path / "a.txt", "text")
     assert [path.name for path in own.iterdir()] == ["mine"]
+
+
+def test_without_memory_nothing_is_left(tmp_path, monkeypatch):
+    def fail(path):
+        raise MemoryError
+
+    monkeypatch.setattr("keras_mixers.atomic_files.os.listdir", fail)
+    with pytest.raises(MemoryError):
+        write_atomically(tmp_path / "a.txt", overwrite=False).__enter__()
+    monkeypatch.undo()
+    assert list(tmp_path.iterdir()) == []

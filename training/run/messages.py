@@ -9,7 +9,7 @@ from rich.console import Console
 
 from keras_mixers.printable import printable
 from training.distributed.cluster import Cluster
-from training.errors import TrainingError
+from training.errors import TrainingError, without_traces
 from training.loop.callbacks import EXIT_STATUS_OF_SIGTERM
 from training.loop.memory_estimate import estimate_memory
 from training.run.folder import RunFolder
@@ -67,7 +67,7 @@ def _explanation(error: tf.errors.OpError, workers: int) -> str:
             "The device has run out of memory; use a smaller batch_size, a larger accumulate, "
             "remat, or bfloat16."
         )
-    first, *_ = [*str(error.message).splitlines(), ""]
+    first, *_ = [*without_traces(str(error.message)).splitlines(), ""]
     return f"A training step failed: {first or type(error).__name__}"
 
 
