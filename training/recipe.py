@@ -122,7 +122,7 @@ class Recipe:
     Attributes:
         name: what `keras-mixers train` calls it.
         model: the network.
-        data: "digits", or an address such as "tfds:imagenet2012" or "folder:/my/images".
+        data: "digits", "mnist5k", or an address such as "tfds:imagenet2012" or "folder:/my/images".
         epochs: passes over the training images, any cool-down included.
         batch_size: images per update of the weights, over all devices together.
         optimizer: how gradients update the weights.

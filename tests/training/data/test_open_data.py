@@ -22,7 +22,7 @@ from training.data import DataError, open_data
 def test_an_unknown_address(address, hint):
     with pytest.raises(DataError) as caught:
         open_data(address)
-    expected = "expected tfds:NAME, folder:PATH, npz:PATH, digits"
+    expected = "expected tfds:NAME, folder:PATH, npz:PATH, digits, mnist5k"
     assert str(caught.value) == f"There is no data set {address!r}; {expected}{hint}."
 
 

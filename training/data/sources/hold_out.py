@@ -7,6 +7,8 @@ import numpy as np
 
 from training.errors import DataError
 
+_HOLD_OUT_EVERY = 5
+
 
 def choose_held_out(names: Sequence[str], labels: np.ndarray, share: float) -> np.ndarray:
     """Choose the examples to hold out for validation: the same share of each class.
@@ -30,6 +32,24 @@ def choose_held_out(names: Sequence[str], labels: np.ndarray, share: float) -> n
         members = np.flatnonzero(labels == label)
         count = min(max(round(share * len(members)), 1), len(members) - 1)
         held_out[members[np.argsort(rank[members], kind="stable")[:count]]] = True
+    return held_out
+
+
+def first_of_every_five(labels: np.ndarray) -> np.ndarray:
+    """Choose the first of every five examples of a class, in the order in which they are stored.
+
+    Args:
+        labels: (N,).
+
+    Returns:
+        (N,), bool: which examples are held out.
+
+    >>> first_of_every_five(np.array([1, 0, 0, 1])).tolist()
+    [True, True, False, False]
+    """
+    held_out = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        held_out[np.flatnonzero(labels == label)[::_HOLD_OUT_EVERY]] = True
     return held_out
 
 
