@@ -30,7 +30,7 @@ _Trained = Annotated[
 _Data = Annotated[
     str,
     typer.Option(
-        help="tfds:NAME, folder:PATH, npz:PATH, digits or mnist5k; evaluated on its validation images."
+        help="tfds:NAME, folder:PATH, npz:PATH, digits, mnist5k; its validation images are used."
     ),
 ]
 _DataDir = Annotated[

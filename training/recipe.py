@@ -24,6 +24,7 @@ from training.typed_fields import (
 )
 
 FAMILIES = tuple(dict.fromkeys(model_info(name).family for name in list_models()))
+RESNET = "ResNet"  # Not of this project: a pyramid to compare with, as small as images may be.
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,13 @@ class ModelSpec:
     """The network to train.
 
     Attributes:
-        name: one of `keras_mixers.list_models()`; a family's function, such as "ConvMixer"; or a
-            network of Keras, such as "keras.applications.ResNet50".
+        name: one of `keras_mixers.list_models()`; a family's function, such as "ConvMixer";
+            "ResNet", that of He et al. for CIFAR-10; or a network of Keras, such as
+            "keras.applications.ResNet50".
         arguments: arguments for the family's or Keras's function; they override the variant's.
         input_shape: (height, width, channels) of the images.
-        drop_path_rate: drop path rate of the last block; ConvMixer and keras.applications have no
-            such argument.
+        drop_path_rate: drop path rate of the last block; ConvMixer, ResNet and keras.applications
+            have no such argument.
         preprocessing: normalisation, and resize and crop at evaluation; None: the variant's, or
             that of Keras's `preprocess_input`.
         frozen: names of layers that are not trained.
@@ -51,7 +53,7 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        names = (*list_models(), *FAMILIES, *MODES)
+        names = (*list_models(), *FAMILIES, RESNET, *MODES)
         if self.name not in names:
             known = suggest(self.name, names, "see keras_mixers.list_models().")
             application = find_application(self.name)

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 
 from keras_mixers.models.heads import with_probabilities
+from keras_mixers.models.multiply_adds import multiply_adds
 from keras_mixers.models.precision import in_float32
 from keras_mixers.run_files import RESULT_FILE
 from training.devices import ONE_DEVICE, Devices
@@ -163,6 +164,7 @@ def _result(
         epochs=run.recipe.epochs,
         steps=run.total_steps,
         parameters=run.network.count_params(),
+        multiply_adds=multiply_adds(run.network),
         skipped=len(run.data.skipped),
         seed=run.recipe.seed,
         network=with_probabilities(network, run.recipe.loss),

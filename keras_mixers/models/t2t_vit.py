@@ -23,6 +23,7 @@ from keras_mixers.weights.by_name import find_named_weights
 TOKEN_DIM = 64
 # (kernel_size, stride, padding) of the three soft splits. The paper's S = [3, 1, 1] is the overlap.
 SOFT_SPLITS = ((7, 4, 2), (3, 2, 1), (3, 2, 1))
+HARD_SPLITS = ((4, 4, 0), (2, 2, 0), (2, 2, 0))
 TOKEN_MIXERS = {"performer": TokenPerformer, "transformer": TokenTransformer}
 
 
@@ -34,6 +35,8 @@ def T2TViT(
     token_mixer: Literal["performer", "transformer"] = "performer",
     drop_rate: float = 0.0,
     drop_path_rate: float = 0.0,
+    token_dim: int = TOKEN_DIM,
+    overlap: bool = True,
     *,
     include_top: bool = True,
     include_preprocessing: bool = True,
@@ -62,6 +65,9 @@ def T2TViT(
         drop_rate: Dropout rate after the position table and in the blocks, in [0, 1).
         drop_path_rate: Probability of dropping a sample's residual branch in the last block; it
             increases linearly from 0 in the first block.
+        token_dim: Number of channels between the soft splits.
+        overlap: Whether the patches of a split overlap, as in the paper; otherwise each split is a
+            hard one, with as many patches if height and width are multiples of 16.
         include_top: Whether to end in the classifier; otherwise the model ends in the normalised
             tokens (B, 1 + N, hidden_dim), the class token first; `pooling` pools the N others.
         include_preprocessing: Whether the first layer normalises pixels in [0, 255]; otherwise
@@ -96,11 +102,13 @@ def T2TViT(
         "mlp_ratio": mlp_ratio,
         "token_mixer": token_mixer,
     }
+    if token_dim != TOKEN_DIM or not overlap:  # No published variant has these.
+        arguments |= {"token_dim": token_dim, "overlap": overlap}
     source = find_named_weights("T2TViT", arguments, "gelu", weights)
     images = common.image_input(input_tensor, input_shape)
     size = common.known_size("T2TViT", images)
     x = common.preprocess(images, PREPROCESSING, source) if include_preprocessing else images
-    x = _tokens_to_token(x, size, token_mixer)
+    x = _tokens_to_token(x, size, token_mixer, token_dim, SOFT_SPLITS if overlap else HARD_SPLITS)
     x = keras.layers.Dense(hidden_dim, kernel_initializer=transformer_normal(), name="patch_embed")(
         x
     )
@@ -128,17 +136,21 @@ def T2TViT(
 
 
 def _tokens_to_token(
-    x: keras.KerasTensor, size: tuple[int, int], token_mixer: str
+    x: keras.KerasTensor,
+    size: tuple[int, int],
+    token_mixer: str,
+    token_dim: int,
+    splits: tuple[tuple[int, int, int], ...],
 ) -> keras.KerasTensor:
-    """Return the tokens (B, N, 9 * TOKEN_DIM) of the third soft split."""
+    """Return the tokens (B, N, kernel_size**2 * token_dim) of the third split."""
     if token_mixer not in TOKEN_MIXERS:
         raise ValueError(
             f"token_mixer must be 'performer' or 'transformer'; received {token_mixer!r}."
         )
-    for i, (kernel_size, stride, padding) in enumerate(SOFT_SPLITS):
+    for i, (kernel_size, stride, padding) in enumerate(splits):
         if i > 0:
-            x = TOKEN_MIXERS[token_mixer](TOKEN_DIM, name=f"token_mixer_{i - 1}")(x)
-            x = keras.layers.Reshape((*size, TOKEN_DIM), name=f"map_{i - 1}")(x)
+            x = TOKEN_MIXERS[token_mixer](token_dim, name=f"token_mixer_{i - 1}")(x)
+            x = keras.layers.Reshape((*size, token_dim), name=f"map_{i - 1}")(x)
         split = SoftSplit(kernel_size, stride, padding, name=f"soft_split_{i}")
         x = split(x)
         size = split.grid(*size)

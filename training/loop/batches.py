@@ -11,7 +11,7 @@ from training.augment.policy import Policy
 from training.data import Data, Split, evaluation_batches, open_data
 from training.errors import RecipeError
 from training.keras_applications import MODES
-from training.recipe import ModelSpec
+from training.recipe import RESNET, ModelSpec
 
 _T2T_PATCH_SIZE = 7  # Side of the first patches of T2T-ViT.
 _MAX_CACHED_BYTES = 1 << 28
@@ -51,7 +51,7 @@ def open_matching_data(address: str, spec: ModelSpec, data_dir: str | Path | Non
 
 def _patch_size(spec: ModelSpec) -> int:
     """Return the side of the patches into which the network first splits an image."""
-    if spec.name in MODES:
+    if spec.name in MODES or spec.name == RESNET:
         return 1
     arguments = dict(spec.arguments)
     if spec.name in list_models():

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from keras_mixers.catalogue import list_models, resolve_variant
 from training.errors import RecipeError
 from training.keras_applications import MODES, application_preprocessing
-from training.recipe import ModelSpec
+from training.recipe import RESNET, ModelSpec
 from training.typed_fields import suggest
 
 if TYPE_CHECKING:
@@ -66,6 +66,12 @@ def build_model(
 
         preprocessing = evaluation_preprocessing(spec)
         model = build_application(spec, preprocessing, classes, weights, name)
+    elif spec.name == RESNET:
+        from training.loop.resnet import build_resnet
+
+        if weights is not None:
+            raise RecipeError(f"Recipe.weights must be none for ResNet; received {weights!r}.")
+        model = build_resnet(spec, evaluation_preprocessing(spec), classes, name)
     else:
         model = _build_family(spec, classes, weights, name)
     layers = {layer.name: layer for layer in model.layers}

@@ -25,6 +25,7 @@ class Result:
         epochs: passes over the training images.
         steps: updates of the weights.
         parameters: number of parameters of the network.
+        multiply_adds: multiply-adds of the network for one image; None: not known.
         skipped: number of files that were skipped because they aren't usable images.
         seed: seed of the run.
         network: maps images (B, H, W, C) in [0, 255] to probabilities (B, classes), in float32.
@@ -42,6 +43,7 @@ class Result:
     epochs: int
     steps: int
     parameters: int
+    multiply_adds: int | None
     skipped: int
     seed: int
     network: keras.Model = field(repr=False, compare=False)
@@ -53,6 +55,7 @@ class Result:
             "model": self.model,
             "recipe": self.recipe,
             "parameters": self.parameters,
+            "multiply_adds": self.multiply_adds,
             "seed": self.seed,
             "epochs": self.epochs,
             "steps": self.steps,

