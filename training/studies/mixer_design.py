@@ -1,0 +1,36 @@
+"""MLP-Mixer's widths and patches, one changed at a time.
+
+keras-mixers compare mixer_design
+"""
+
+from dataclasses import replace
+
+from training.studies.shared_recipes import LIMITS, MNIST5K
+from training.study import Arm, Series, Study
+
+_ARGUMENTS = "model.arguments"
+_BASE = "MLP-Mixer"
+_SIZES = {"hidden_dim": 56, "depth": 4, "patch_size": 4}
+_SIZES |= {"tokens_mlp_dim": 32, "channels_mlp_dim": 88}
+
+
+def _arms(word: str, name: str, less: int, more: int) -> tuple[tuple[Arm, Arm], Series]:
+    """Return arms with less and more of an argument, and the line of these and the base."""
+    few, many = (Arm(f"{word} {value}", {f"{_ARGUMENTS}.{name}": value}) for value in (less, more))
+    return (few, many), Series(word, f"{_ARGUMENTS}.{name}", (few.label, _BASE, many.label))
+
+
+_PARTS = (
+    _arms("Token MLP", "tokens_mlp_dim", 8, 128),
+    _arms("Channel MLP", "channels_mlp_dim", 22, 352),
+    _arms("Patch", "patch_size", 2, 8),
+)
+
+STUDY = Study(
+    name="mixer_design",
+    question="Which of MLP-Mixer's sizes matter?",
+    recipe=replace(MNIST5K, model=replace(MNIST5K.model, name="MLPMixer", arguments=_SIZES)),
+    arms=(Arm(_BASE), *(arm for arms, _ in _PARTS for arm in arms)),
+    series=tuple(series for _, series in _PARTS),
+    limits=LIMITS,
+)
