@@ -7,6 +7,7 @@ import typer
 
 from keras_mixers import __version__
 from keras_mixers_cli.benchmark import benchmark
+from keras_mixers_cli.compare import compare
 from keras_mixers_cli.console import (
     one_line_errors,
     packages_of,
@@ -37,6 +38,9 @@ app.command()(convert)
 app.command(
     context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True},
 )(train)
+app.command(
+    context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True},
+)(compare)
 app.command()(recipes)
 app.command()(evaluate)
 app.command("few-shot")(few_shot)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import tyro
 
@@ -14,6 +14,8 @@ from training.devices import ONE_DEVICE, Devices
 from training.errors import RecipeError
 from training.recipe import Recipe
 from training.recipes import RECIPES, find_recipe, read_recipe
+
+T = TypeVar("T")
 
 _PROGRAM = "keras-mixers train"
 _FRAME = re.compile(r"[│╭╮╰╯─]+")
@@ -66,15 +68,28 @@ def parse(name: str, arguments: Sequence[str] = ()) -> Command:
     >>> parse("convmixer_digits", ["--epochs", "3", "--schedule.peak", "0.1"]).recipe.epochs
     3
     """
-    default = Command(load_recipe(name))
+    return parse_options(Command(load_recipe(name)), f"{_PROGRAM} {name}", arguments)
+
+
+def parse_options(default: T, program: str, arguments: Sequence[str]) -> T:
+    """Return a dataclass with the values of a command line.
+
+    Args:
+        default: values of the options that aren't given.
+        program: what stands before the options, for `--help`.
+        arguments: the options.
+
+    Raises:
+        RecipeError: if there is no such option or value; the message is one line.
+    """
     messages = io.StringIO()
     try:
         with contextlib.redirect_stderr(messages):
             return tyro.cli(
-                Command,
+                type(default),
                 default=default,
                 args=list(arguments),
-                prog=f"{_PROGRAM} {name}",
+                prog=program,
                 config=(tyro.conf.AvoidSubcommands,),
             )
     except SystemExit as end:

@@ -154,6 +154,11 @@ def arm_recipe(study: Study, arm: Arm, seed: int = 0) -> Recipe:
         raise RecipeError(f"The arm {excerpt(arm.label)} has no recipe: {error}") from None
 
 
+def same_but_for_seeds(one: Study, other: Study) -> bool:
+    """Tell whether two studies have the same runs, but for the number of seeds."""
+    return (one.name, one.recipe, one.arms) == (other.name, other.recipe, other.arms)
+
+
 def field_value(recipe: Recipe, path: str) -> object:
     """Return the value of a recipe's field as in its JSON; None if there is no such field.
 

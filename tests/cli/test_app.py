@@ -27,6 +27,8 @@ from training.errors import TrainingError
         ("weights", "imagenet1k-Mixer-B_16.npz"),
         ("recipes", "convmixer_digits"),
         ("train convmixer_digits --show", '"epochs": 20'),
+        ("compare", "patches_or_attention"),
+        ("compare mixer_design --show", '"seeds": 3'),
     ],
 )
 def test_answers_without_importing_keras_or_tensorflow(command: str, shown: str) -> None:

@@ -8,8 +8,12 @@ from training.study import Arm, Series, Study
 
 _ARGUMENTS = "model.arguments"
 _BASE = "ConvMixer-64/4, patch 1, kernel 5"
-_VALUES = {"hidden_dim": (32, 64, 128), "depth": (2, 4, 8), "patch_size": (1, 2, 4)}
-_VALUES |= {"kernel_size": (3, 5, 7, 9)}
+_VALUES: dict[str, tuple[int, ...]] = {
+    "hidden_dim": (32, 64, 128),
+    "depth": (2, 4, 8),
+    "patch_size": (1, 2, 4),
+}
+_VALUES["kernel_size"] = (3, 5, 7, 9)
 _WORDS = {"hidden_dim": "Width", "depth": "Depth", "patch_size": "Patch", "kernel_size": "Kernel"}
 
 

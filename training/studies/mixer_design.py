@@ -14,16 +14,17 @@ _SIZES = {"hidden_dim": 56, "depth": 4, "patch_size": 4}
 _SIZES |= {"tokens_mlp_dim": 32, "channels_mlp_dim": 88}
 
 
-def _arms(word: str, name: str, less: int, more: int) -> tuple[tuple[Arm, Arm], Series]:
-    """Return arms with less and more of an argument, and the line of these and the base."""
-    few, many = (Arm(f"{word} {value}", {f"{_ARGUMENTS}.{name}": value}) for value in (less, more))
-    return (few, many), Series(word, f"{_ARGUMENTS}.{name}", (few.label, _BASE, many.label))
+def _arms(word: str, name: str, one: int, other: int) -> tuple[list[Arm], Series]:
+    """Return arms with two values of an argument, and the line of these and the base."""
+    arms = [Arm(f"{word} {value}", {f"{_ARGUMENTS}.{name}": value}) for value in (one, other)]
+    labels = (_BASE, *(arm.label for arm in arms))
+    return arms, Series(word, f"{_ARGUMENTS}.{name}", labels)
 
 
 _PARTS = (
     _arms("Token MLP", "tokens_mlp_dim", 8, 128),
     _arms("Channel MLP", "channels_mlp_dim", 22, 352),
-    _arms("Patch", "patch_size", 2, 8),
+    _arms("Patch", "patch_size", 8, 16),
 )
 
 STUDY = Study(

@@ -2,9 +2,10 @@
 
     keras-mixers compare patches_or_attention
 
-The question of "Patches Are All You Need?" (Trockman and Kolter, https://arxiv.org/abs/2201.09792):
-does a vision transformer owe its accuracy to attention, or to its patches? The first seven arms have
-the same number of parameters within 5 %, and the same data, augmentation, optimiser and epochs.
+The question of "Patches Are All You Need?" (Trockman and Kolter,
+https://arxiv.org/abs/2201.09792): does a vision transformer owe its accuracy to attention, or to
+its patches? The first seven arms have the same number of parameters within 5 %, and the same data,
+augmentation, optimiser and epochs.
 """
 
 from training.studies.shared_recipes import LIMITS, MNIST5K
@@ -38,14 +39,16 @@ STUDY = Study(
             "T2T-ViT", "T2TViT", hidden_dim=40, depth=3, num_heads=4, mlp_ratio=2.0, token_dim=16
         ),
         _network("ResNet", "ResNet", hidden_dim=14, depth=8),
-        Arm("ConvMixer, patch 2", {_PATCH_SIZE: 2}),
         Arm("ConvMixer, patch 8", {_PATCH_SIZE: 8}),
-        _vit("ViT, patch 2", 2),
+        Arm("ConvMixer, patch 16", {_PATCH_SIZE: 16}),
         _vit("ViT, patch 8", 8),
+        _vit("ViT, patch 16", 16),
     ),
     series=(
-        Series("ConvMixer", _PATCH_SIZE, ("ConvMixer, patch 2", "ConvMixer", "ConvMixer, patch 8")),
-        Series("ViT", _PATCH_SIZE, ("ViT, patch 2", "ViT", "ViT, patch 8")),
+        Series(
+            "ConvMixer", _PATCH_SIZE, ("ConvMixer", "ConvMixer, patch 8", "ConvMixer, patch 16")
+        ),
+        Series("ViT", _PATCH_SIZE, ("ViT", "ViT, patch 8", "ViT, patch 16")),
     ),
     limits=(
         *LIMITS,

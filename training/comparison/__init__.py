@@ -1,0 +1,1 @@
+"""The runs of a study, what they say together, and the report of it."""

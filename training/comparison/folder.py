@@ -1,0 +1,90 @@
+"""The folder of a study: its study, the recipes of its arms, its runs and its report."""
+
+from pathlib import Path
+
+from keras_mixers.atomic_files import write_atomically
+from keras_mixers.run_files import RECIPE_FILE, RESULT_FILE
+from training.comparison.trials import Trial
+from training.errors import RecipeError, RunFolderError
+from training.recipes import read_recipe
+from training.studies import read_study
+from training.study import Study, arm_recipe, same_but_for_seeds
+
+STUDY_FILE, RESULTS_FILE = "study.json", "results.csv"
+RECIPES, RUNS, FIGURES = "recipes", "runs", "figures"
+
+
+class StudyFolder:
+    """The folder that a study writes into.
+
+    Attributes:
+        path: path of the folder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def begin(self, study: Study) -> None:
+        """Write the study and the recipes of its arms.
+
+        Raises:
+            RunFolderError: if the folder holds something else, or can't be written into.
+        """
+        self._check(study)
+        try:
+            for name in (RECIPES, RUNS, FIGURES):
+                (self.path / name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunFolderError(
+                f"{str(self.path)!r} can't be created ({error.strerror}); choose another folder."
+            ) from None
+        self.write_text(STUDY_FILE, study.to_json())
+        for arm in study.arms:
+            path = self.recipe_file(Trial(arm, 0, arm_recipe(study, arm)))
+            _write(path, arm_recipe(study, arm).to_json())
+
+    def _check(self, study: Study) -> None:
+        if self.path.exists() and not self.path.is_dir():
+            raise RunFolderError(f"{str(self.path)!r} is a file; choose a folder for the study.")
+        if (self.path / STUDY_FILE).is_file():
+            other = read_study(self.path / STUDY_FILE)
+            if not same_but_for_seeds(other, study):
+                raise RunFolderError(
+                    f"{str(self.path)!r} holds another study, {other.name}, or one with other "
+                    "options; choose another folder, or remove this one."
+                )
+        elif self.path.is_dir() and any(self.path.iterdir()):
+            raise RunFolderError(
+                f"{str(self.path)!r} is not empty, but holds no study; choose another folder."
+            )
+
+    def recipe_file(self, trial: Trial) -> Path:
+        """Return the path of the recipe of a run's arm."""
+        return self.path / RECIPES / f"{trial.arm.slug}.json"
+
+    def run(self, trial: Trial) -> Path:
+        """Return the path of a run's folder."""
+        return self.path / RUNS / trial.name
+
+    def output(self, trial: Trial) -> Path:
+        """Return the path of what a run's process has printed."""
+        return self.path / RUNS / f"{trial.name}.log"
+
+    def is_finished(self, trial: Trial) -> bool:
+        """Tell whether a run is finished, and its recipe is still the arm's."""
+        run = self.run(trial)
+        if not (run / RESULT_FILE).is_file():
+            return False
+        try:
+            return read_recipe(run / RECIPE_FILE) == trial.recipe
+        except RecipeError:
+            return False
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file, completely or not at all."""
+        _write(self.path / name, text)
+
+
+def _write(path: Path, text: str) -> None:
+    with write_atomically(path, overwrite=True) as place:
+        place.write_text(text, encoding="utf-8")
