@@ -87,6 +87,7 @@ def _compare(name: str, *options: str) -> None:
                 command.data_dir,
                 command.devices,
                 command.quiet,
+                command.speed,
             )
         )
 

@@ -31,6 +31,7 @@ class StudyCommand:
         shard: the part of the runs to make, such as 3/8, the third of eight.
         data_dir: folder of tensorflow-datasets; None: its own default.
         quiet: print nothing.
+        speed: whether to time the networks once their runs are finished.
         devices: devices of each run.
         show: print the study as JSON instead of making its runs.
     """
@@ -42,6 +43,7 @@ class StudyCommand:
     shard: str = "1/1"
     data_dir: Path | None = None
     quiet: tyro.conf.FlagCreatePairsOff[bool] = False
+    speed: tyro.conf.FlagCreatePairsOff[bool] = True
     devices: Annotated[Devices, tyro.conf.arg(name="")] = ONE_DEVICE
     show: tyro.conf.FlagCreatePairsOff[bool] = False
 

@@ -1,6 +1,6 @@
 """A study: its runs made, and its report written."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,9 +10,10 @@ from rich.console import Console
 from keras_mixers.printable import printable
 from training.comparison.collect import collect, is_study, study_subject
 from training.comparison.folder import StudyFolder
-from training.comparison.outcomes import read_outcomes
+from training.comparison.outcomes import Outcome, read_outcomes
 from training.comparison.processes import make_runs
 from training.comparison.report import HTML_FILE, Report, write_report
+from training.comparison.speed import Speed, measure_speed, read_speeds, write_speeds
 from training.comparison.trials import Shard, plan_trials
 from training.devices import ONE_DEVICE, Devices
 from training.errors import RunFolderError
@@ -30,6 +31,7 @@ def compare(
     data_dir: str | Path | None = None,
     devices: Devices = ONE_DEVICE,
     quiet: bool = False,
+    speed: bool = True,
 ) -> Report:
     """Make the runs of a study that aren't finished, and write its report.
 
@@ -47,6 +49,7 @@ def compare(
         data_dir: folder of tensorflow-datasets; None: its default.
         devices: devices of each run.
         quiet: print nothing.
+        speed: as soon as no run is left, time a network of each arm on this machine, once.
 
     Raises:
         RunFolderError: if the folder holds something else, or can't be written into.
@@ -63,7 +66,13 @@ def compare(
     trials = shard.of(plan_trials(study))
     make_runs(trials, place, jobs, None if data_dir is None else str(data_dir), devices, console)
     with _alone(place.path):
-        report = write_report(study_subject(study), read_outcomes(study, place), place.path)
+        outcomes = read_outcomes(study, place)
+        speeds = read_speeds(place.path)
+        if speed and not _is_measured(outcomes, speeds):
+            console.print("Timing the networks, in turn.")
+            speeds = measure_speed(outcomes, None if data_dir is None else str(data_dir))
+            write_speeds(place.path, speeds)
+        report = write_report(study_subject(study), outcomes, place.path, speeds)
     _print_answer(report, console)
     return report
 
@@ -89,10 +98,17 @@ def report_runs(places: Sequence[str | Path], out: str | Path | None = None) -> 
     folder = paths[0] if out is None else Path(out)
     subject, outcomes = collect(paths)
     folder.mkdir(parents=True, exist_ok=True)
+    speeds = read_speeds(paths[0]) if len(paths) == 1 else {}
     with _alone(folder):
-        report = write_report(subject, outcomes, folder)
+        report = write_report(subject, outcomes, folder, speeds)
     _print_answer(report, Console(highlight=False))
     return report
+
+
+def _is_measured(outcomes: Sequence[Outcome], speeds: Mapping[str, Speed]) -> bool:
+    """Tell whether nothing is left to time, or other runs would disturb it."""
+    arms = {outcome.arm for outcome in outcomes if outcome.status == "finished"}
+    return arms <= set(speeds) or any(each.status == "not finished" for each in outcomes)
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def test_fields_of_the_recipe_are_options() -> None:
 
 def test_a_study_is_made_and_reported(study: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    result = run("compare", study, "--run", out, "--seeds", 1, "--jobs", 2)
+    result = run("compare", study, "--run", out, "--seeds", 1, "--jobs", 2, "--no-speed")
     assert result.exit_code == 0, result.output
     assert "Deep has the highest mean top-1 accuracy, 82.80 %" in result.stdout
     assert (out / "results.csv").read_text().count(",finished,") == 3
@@ -68,7 +68,7 @@ def test_a_failed_run_is_a_failure_of_the_command(study: Path, tmp_path: Path) -
     content = json.loads(study.read_text())
     content["arms"][2]["changes"]["model.arguments.depth"] = 3
     study.write_text(json.dumps(content))
-    result = run("compare", study, "--run", tmp_path / "out", "--seeds", 1)
+    result = run("compare", study, "--run", tmp_path / "out", "--seeds", 1, "--no-speed")
     assert result.exit_code == 1
     assert "deep-seed0 failed: The loss was nan." in result.stdout
     assert (tmp_path / "out/report.html").is_file()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_mixers.visualize import new_figure
+from training.comparison.speed import Speed
 from training.comparison.summary import ArmSummary, Cost, front
 from training.study import Series, field_value
 
@@ -27,18 +29,27 @@ _COLUMNS = 3
 
 
 def draw_figures(
-    arms: Sequence[ArmSummary], series: Sequence[Series] = ()
+    arms: Sequence[ArmSummary],
+    series: Sequence[Series] = (),
+    speeds: Mapping[str, Speed] = MappingProxyType({}),
 ) -> dict[str, tuple[str, Figure]]:
     """Return the figures of a study, by the name of their file, each with its caption.
 
     Args:
         arms: as `summarise` returns them.
         series: arms that are drawn as a line.
+        speeds: how fast arms are, by label.
     """
+
+    def microseconds(arm: ArmSummary) -> float | None:
+        speed = speeds.get(arm.label)
+        return None if speed is None else 1e6 / speed.images_per_second("inference")
+
     figures = {}
     costs: tuple[tuple[str, str, Cost], ...] = (
         ("parameters", "Parameters", lambda arm: arm.parameters),
         ("multiply-adds", "Multiply-adds for one image", lambda arm: arm.multiply_adds),
+        ("time", "Microseconds for one image in inference", microseconds),
     )
     for name, label, cost in costs:
         figure = _draw_cost(arms, label, cost)

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jinja2
@@ -13,6 +14,7 @@ from keras_mixers.printable import printable
 from training.comparison.context import Facts, published_variants, read_facts
 from training.comparison.figures import draw_figures, render
 from training.comparison.outcomes import Outcome, results_csv
+from training.comparison.speed import Speed
 from training.comparison.summary import (
     ArmSummary,
     accuracy_text,
@@ -77,13 +79,19 @@ class Report:
         return [each for arm in self.arms for each in arm.outcomes if each.status == "not finished"]
 
 
-def write_report(subject: Subject, outcomes: Sequence[Outcome], folder: Path) -> Report:
+def write_report(
+    subject: Subject,
+    outcomes: Sequence[Outcome],
+    folder: Path,
+    speeds: Mapping[str, Speed] = MappingProxyType({}),
+) -> Report:
     """Write the report of runs into a folder; each file is replaced as a whole.
 
     Args:
         subject: what the report is about.
         outcomes: the runs, the base's first.
         folder: a folder that exists.
+        speeds: how fast arms are, by label.
 
     Raises:
         ValueError: if a file of a run is damaged.
@@ -92,7 +100,7 @@ def write_report(subject: Subject, outcomes: Sequence[Outcome], folder: Path) ->
     arms = summarise(outcomes)
     sentences = answer(arms)
     facts = read_facts(outcomes)
-    drawn = draw_figures(arms, subject.series)
+    drawn = draw_figures(arms, subject.series, speeds)
     (folder / FIGURES).mkdir(exist_ok=True)
     pictures = []
     for name, (caption, figure) in drawn.items():
@@ -101,7 +109,9 @@ def write_report(subject: Subject, outcomes: Sequence[Outcome], folder: Path) ->
             _write(folder / FIGURES / f"{name}.{kind}", content)
         address = base64.b64encode(files["svg"]).decode("ascii")
         pictures.append({"name": name, "caption": caption, "svg": address})
-    values = _values(subject, arms, sentences, facts) | {"figures": pictures}
+    values = _values(subject, arms, sentences, facts)
+    values["figures"] = pictures
+    values["rows"] = [_row(arm, speeds.get(arm.label)) for arm in arms]
     _write(folder / RESULTS_FILE, results_csv(outcomes).encode())
     _write(folder / MARKDOWN_FILE, _fill("report.md.jinja", values).encode())
     _write(folder / HTML_FILE, _fill("report.html.jinja", values).encode())
@@ -116,7 +126,6 @@ def _values(
     return {
         "subject": subject,
         "answer": sentences,
-        "rows": [_row(arm) for arm in arms],
         "base": arms[0].label,
         "tested": sum(arm.p is not None for arm in arms),
         "seeds": max(counts, default=0),
@@ -128,18 +137,24 @@ def _values(
     }
 
 
-def _row(arm: ArmSummary) -> Mapping[str, str]:
+def _row(arm: ArmSummary, speed: Speed | None) -> Mapping[str, str]:
     finished = len(arm.measured)
     return {
         "arm": arm.label,
         "parameters": "-" if arm.parameters is None else f"{arm.parameters:,}",
         "multiply_adds": millions_text(arm.multiply_adds),
+        "training": _speed_text(speed, "training"),
+        "inference": _speed_text(speed, "inference"),
         "runs": f"{finished} of {len(arm.outcomes)}",
         "top1": accuracy_text(arm.accuracy),
         "difference": difference_text(arm.difference),
         "p": "-" if arm.p is None else f"{arm.p:.3f}" if arm.p >= 0.001 else "< 0.001",
         "verdict": arm.verdict,
     }
+
+
+def _speed_text(speed: Speed | None, kind: str) -> str:
+    return "-" if speed is None else f"{speed.images_per_second(kind):,.0f}"
 
 
 def _problem(outcome: Outcome) -> str:

@@ -57,7 +57,7 @@ class ArmSummary:
         return {each.seed: each.measured.top1 for each in self.outcomes if each.measured}
 
 
-Cost = Callable[[ArmSummary], int | None]
+Cost = Callable[[ArmSummary], float | None]
 
 
 def summarise(outcomes: Sequence[Outcome]) -> list[ArmSummary]:

@@ -1,7 +1,10 @@
 """Figures: what is drawn, and that arms can be told apart."""
 
+import pytest
+
 from tests.training.comparison.outcomes import failed, several
 from training.comparison.figures import draw_figures
+from training.comparison.speed import Speed
 from training.comparison.summary import summarise
 from training.study import Series
 
@@ -22,6 +25,10 @@ def test_the_front_is_drawn() -> None:
             *several("large", 0.90, 0.91, multiply_adds=3_000_000),
         ]
     )
+    speeds = {"small": Speed((1.0,), (1e6,)), "large": Speed((1.0,), (1e5, 3e5, 5e5))}
+    _, figure = draw_figures(arms, speeds=speeds)["accuracy-time"]
+    front = next(line for line in figure.axes[0].lines if line.get_color() == "#bdbdbd")
+    assert list(front.get_xdata()) == pytest.approx([1.0, 1 / 0.3])
     _, figure = draw_figures(arms)["accuracy-multiply-adds"]
     front = next(line for line in figure.axes[0].lines if line.get_color() == "#bdbdbd")
     assert list(front.get_xdata()) == [1_000_000, 3_000_000]

@@ -12,14 +12,17 @@ import pytest
 from tests.helpers.children import PATIENCE, Child
 from tests.helpers.runs import tiny
 from tests.training.comparison.runs import STUDY
+from training import compare as module
 from training.compare import compare
 from training.comparison import processes, report
+from training.comparison.speed import SPEED_FILE, Speed, read_speeds
 from training.comparison.trials import Shard, plan_trials
 from training.devices import Devices
 from training.errors import RecipeError, RunFolderError
 from training.study import Arm, Study
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_worker.py")))
+SPEEDS = {arm.label: Speed((10.0,), (20.0,)) for arm in STUDY.arms}
 TRIALS = [trial.name for trial in plan_trials(STUDY)]
 
 
@@ -27,7 +30,8 @@ TRIALS = [trial.name for trial in plan_trials(STUDY)]
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "WORKER", FAKE)
     monkeypatch.setattr(processes, "_SECONDS_BETWEEN_LOOKS", 0.01)
-    monkeypatch.setattr(report, "draw_figures", lambda arms, series: {})
+    monkeypatch.setattr(report, "draw_figures", lambda *_: {})
+    monkeypatch.setattr(module, "measure_speed", lambda *_: SPEEDS)
 
 
 def starts(folder: Path) -> list[str]:
@@ -41,7 +45,7 @@ def test_each_run_is_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert found.arms[1].by_seed() == {0: pytest.approx(0.826), 1: pytest.approx(0.828)}
     lines = capsys.readouterr().out.splitlines()
     assert lines[:6] == [f"{name} finished" for name in TRIALS]
-    assert lines[6:9] == list(found.answer)
+    assert lines[7:10] == list(found.answer)
     again = compare(STUDY, tmp_path / "a")
     assert starts(tmp_path / "a") == TRIALS
     assert again.answer == found.answer
@@ -65,6 +69,23 @@ def test_jobs_and_shards_give_the_same_results(tmp_path: Path) -> None:
     last = compare(STUDY, tmp_path / "shards", shard=Shard(2, 2), quiet=True)
     assert not last.unfinished
     assert (tmp_path / "shards/results.csv").read_text() == expected
+
+
+def test_networks_are_timed_once_and_when_no_run_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare(STUDY, tmp_path, shard=Shard(1, 2), quiet=True)
+    assert not (tmp_path / SPEED_FILE).exists()
+    compare(STUDY, tmp_path, quiet=True, speed=False)
+    assert not (tmp_path / SPEED_FILE).exists()
+    compare(STUDY, tmp_path, quiet=True)
+    assert read_speeds(tmp_path) == SPEEDS
+    assert "| 10 | 20 | 2 of 2 |" in (tmp_path / "report.md").read_text()
+    monkeypatch.delattr(module, "measure_speed")
+    compare(STUDY, tmp_path, quiet=True)
+    (tmp_path / SPEED_FILE).write_text('{"Mixer": {"training": [1], "inference": [0]}}')
+    with pytest.raises(ValueError, match=r"speed\.json is not the speeds of a study; inf"):
+        compare(STUDY, tmp_path, quiet=True)
 
 
 def test_failures_are_told_and_the_others_go_on(
@@ -111,7 +132,7 @@ def test_shards_that_do_not_exist_are_refused(index: int) -> None:
 def _compare(study: Study, folder: Path, worker: tuple[str, ...], begun: Path) -> None:
     processes.WORKER = worker  # type: ignore[assignment]
     begun.touch()
-    compare(study, folder, jobs=2, quiet=True)
+    compare(study, folder, jobs=2, quiet=True, speed=worker != FAKE)
 
 
 def kill_until_finished(study: Study, folder: Path, worker: tuple[str, ...], stops: int) -> None:
@@ -151,4 +172,5 @@ def test_a_trained_study_that_is_stopped_ends_as_one_that_was_not(tmp_path: Path
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     expected = results(lambda: kill_until_finished(study, whole, worker, 0), whole)
     assert ",finished," in expected
+    assert set(read_speeds(whole)) == {arm.label for arm in study.arms}
     assert results(lambda: kill_until_finished(study, stopped, worker, 8), stopped) == expected
