@@ -68,7 +68,9 @@ class TiledConvMixerBlock(ConvMixerBlock):
 
     def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
         x = self.convolve(inputs, self.depthwise.kernel, self.depthwise.bias)
-        x = inputs + self.depthwise_norm(self.activation(x), training=False)
+        x = self.depthwise_norm(self.activation(x), training=False)
+        if self.residual:
+            x = inputs + x
         return self.pointwise_norm(self.activation(self.pointwise(x)), training=False)
 
 

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
@@ -11,9 +11,25 @@ from keras_mixers.layers.activations import (
 )
 from keras_mixers.layers.convolutions import DepthwiseConv, PointwiseConv
 from keras_mixers.layers.initializers import fan_in_uniform
+from keras_mixers.layers.layer_norm import TORCH_EPSILON, LayerNorm
 
 # PyTorch's defaults, which the authors trained with; Keras's are 1e-3 and 0.99.
 BATCH_NORM = {"epsilon": 1e-5, "momentum": 0.9}
+
+Normalization = Literal["batch", "layer"]
+
+
+def make_normalization(kind: Normalization, name: str, **options: Any) -> keras.layers.Layer:
+    """Return ConvMixer's normalisation: of channels over a batch, or of each position.
+
+    Raises:
+        ValueError: If the kind is neither "batch" nor "layer".
+    """
+    if kind not in ("batch", "layer"):
+        raise ValueError(f"normalization must be 'batch' or 'layer'; received {kind!r}.")
+    if kind == "layer":
+        return LayerNorm(TORCH_EPSILON, name=name, **options)
+    return keras.layers.BatchNormalization(name=name, **BATCH_NORM, **options)
 
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
@@ -28,9 +44,12 @@ class ConvMixerBlock(keras.layers.Layer):
     Args:
         kernel_size: Side of the depthwise kernel, in positions of the feature map.
         activation: `"gelu"`, `"gelu_tanh"`, a Keras activation's name, or a callable.
+        residual: Whether there is the residual connection.
+        normalization: `"batch"`, as in the paper, or `"layer"`.
 
     Raises:
-        ValueError: If `kernel_size` is not a positive integer or the activation is unknown.
+        ValueError: If `kernel_size` is not a positive integer, or the activation or the
+            normalisation is unknown.
 
     Example:
 
@@ -41,12 +60,19 @@ class ConvMixerBlock(keras.layers.Layer):
     """
 
     def __init__(
-        self, kernel_size: int = 9, activation: Activation = "gelu", **kwargs: Any
+        self,
+        kernel_size: int = 9,
+        activation: Activation = "gelu",
+        residual: bool = True,
+        normalization: Normalization = "batch",
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         check_channels_last()
         self.kernel_size = check_integer("kernel_size", kernel_size)
         self.activation = get_activation(activation)
+        self.residual = residual
+        self.normalization = normalization
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         check_rank("ConvMixerBlock", input_shape, "(B, H, W, C)")
@@ -62,9 +88,7 @@ class ConvMixerBlock(keras.layers.Layer):
             name="depthwise",
             **shared,
         )
-        self.depthwise_norm = keras.layers.BatchNormalization(
-            name="depthwise_norm", **BATCH_NORM, **shared
-        )
+        self.depthwise_norm = make_normalization(self.normalization, "depthwise_norm", **shared)
         self.pointwise = PointwiseConv(
             channels,
             1,
@@ -74,15 +98,15 @@ class ConvMixerBlock(keras.layers.Layer):
             name="pointwise",
             **shared,
         )
-        self.pointwise_norm = keras.layers.BatchNormalization(
-            name="pointwise_norm", **BATCH_NORM, **shared
-        )
+        self.pointwise_norm = make_normalization(self.normalization, "pointwise_norm", **shared)
         for layer in (self.depthwise, self.depthwise_norm, self.pointwise, self.pointwise_norm):
             layer.build(input_shape)
 
     def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
         x = activate(self.activation, self.depthwise(inputs, training=training), training)
-        x = inputs + self.depthwise_norm(x, training=training)
+        x = self.depthwise_norm(x, training=training)
+        if self.residual:
+            x = inputs + x
         x = activate(self.activation, self.pointwise(x, training=training), training)
         return self.pointwise_norm(x, training=training)
 
@@ -94,4 +118,6 @@ class ConvMixerBlock(keras.layers.Layer):
             **super().get_config(),
             "kernel_size": self.kernel_size,
             "activation": serialize_activation(self.activation),
+            "residual": self.residual,
+            "normalization": self.normalization,
         }

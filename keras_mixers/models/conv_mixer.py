@@ -7,8 +7,13 @@ import keras
 from keras_mixers.argument_checks import check_integer
 from keras_mixers.catalogue.conv_mixer import PREPROCESSING
 from keras_mixers.catalogue.source import Source
+from keras_mixers.catalogue.variant import Argument
 from keras_mixers.layers.activations import Activation, get_activation
-from keras_mixers.layers.conv_mixer_block import BATCH_NORM, ConvMixerBlock
+from keras_mixers.layers.conv_mixer_block import (
+    ConvMixerBlock,
+    Normalization,
+    make_normalization,
+)
 from keras_mixers.layers.initializers import fan_in_uniform
 from keras_mixers.layers.patch_embed import PatchEmbed
 from keras_mixers.models import common
@@ -21,6 +26,8 @@ def ConvMixer(
     patch_size: int = 7,
     kernel_size: int = 9,
     activation: Activation = "gelu",
+    residual: bool = True,
+    normalization: Normalization = "batch",
     *,
     include_top: bool = True,
     include_preprocessing: bool = True,
@@ -45,6 +52,8 @@ def ConvMixer(
         patch_size: Side of a patch, in pixels.
         kernel_size: Side of the depthwise kernels, in patches.
         activation: `"gelu"`, `"gelu_tanh"`, a Keras activation's name, or a callable.
+        residual: Whether blocks have their residual connection.
+        normalization: `"batch"`, as in the paper, or `"layer"`: of each position.
         include_top: Whether to end in the classifier; otherwise the model ends in the feature map
             (B, H // patch_size, W // patch_size, hidden_dim), pooled as `pooling` says.
         include_preprocessing: Whether the first layer normalises pixels in [0, 255]; otherwise
@@ -70,12 +79,14 @@ def ConvMixer(
     """
     depth = check_integer("depth", depth)
     patch_size = check_integer("patch_size", patch_size)
-    arguments = {
+    arguments: dict[str, Argument] = {
         "hidden_dim": hidden_dim,
         "depth": depth,
         "patch_size": patch_size,
         "kernel_size": kernel_size,
     }
+    if not residual or normalization != "batch":  # No published variant has these.
+        arguments |= {"residual": residual, "normalization": normalization}
     source = find_named_weights("ConvMixer", arguments, activation, weights)
     images = common.image_input(input_tensor, input_shape)
     x = common.preprocess(images, PREPROCESSING, source) if include_preprocessing else images
@@ -88,9 +99,9 @@ def ConvMixer(
         name="patch_embed",
     )(x)
     x = keras.layers.Activation(get_activation(activation), name="patch_activation")(x)
-    x = keras.layers.BatchNormalization(name="patch_norm", **BATCH_NORM)(x)
+    x = make_normalization(normalization, "patch_norm")(x)
     for i in range(depth):
-        x = ConvMixerBlock(kernel_size, activation, name=f"block_{i}")(x)
+        x = ConvMixerBlock(kernel_size, activation, residual, normalization, name=f"block_{i}")(x)
     if include_top:
         x = common.pool(x, "avg")
         x = common.classify(

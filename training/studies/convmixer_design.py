@@ -1,4 +1,4 @@
-"""ConvMixer's sizes, one changed at a time, on scikit-learn's digits.
+"""ConvMixer's sizes and parts, one changed at a time, on scikit-learn's digits.
 
 keras-mixers compare convmixer_design
 """
@@ -24,7 +24,7 @@ def _label(name: str, value: int) -> str:
 
 STUDY = Study(
     name="convmixer_design",
-    question="Which of ConvMixer's sizes matter?",
+    question="Which of ConvMixer's sizes and parts matter?",
     recipe=DIGITS,
     arms=(
         Arm(_BASE),
@@ -35,6 +35,8 @@ STUDY = Study(
             if _label(name, value) != _BASE
         ),
         Arm("ReLU", {f"{_ARGUMENTS}.activation": "relu"}),
+        Arm("No residual", {f"{_ARGUMENTS}.residual": False}),
+        Arm("LayerNorm", {f"{_ARGUMENTS}.normalization": "layer"}),
     ),
     series=tuple(
         Series(word, f"{_ARGUMENTS}.{name}", tuple(_label(name, each) for each in _VALUES[name]))

@@ -61,6 +61,12 @@ def test_kernels_above_five_are_split_and_compute_the_same(kernel_size, mode):
     assert_equal(model, rewritten, images_of())
 
 
+@pytest.mark.parametrize("options", [{"residual": False}, {"normalization": "layer"}])
+def test_split_kernels_keep_what_a_block_is_made_of(options):
+    model = conv_mixer(7, **options)
+    assert_equal(model, with_fast_layers(model, "none"), images_of())
+
+
 @pytest.mark.parametrize(("kernel_size", "mode"), [(5, "none"), (9, "int16x8")])
 def test_where_parts_are_no_faster_the_model_is_kept(kernel_size, mode):
     model = conv_mixer(kernel_size)

@@ -33,7 +33,7 @@ def block_weights(kernel_size: int, channels: int) -> dict[str, tuple[int, ...]]
 
 CASE = LayerCase(
     ConvMixerBlock,
-    {"kernel_size": 3, "activation": "gelu"},
+    {"kernel_size": 3, "activation": "gelu", "residual": True, "normalization": "batch"},
     input_shape=(3, 5, 4, 6),
     output_shape=(3, 5, 4, 6),
     trainable=block_weights(3, 6),
@@ -92,6 +92,39 @@ def test_formula_of_the_paper(kernel_size: int, training: bool) -> None:
     assert_close(
         call(layer, x, training=training), block(x, w, training), roundings_in(layer.weights) + 80
     )
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_without_its_residual(training: bool) -> None:
+    x = normal(2, 5, 4, 3)
+    layer = built(3, 3, residual=False)
+    w = randomize(layer)
+    y = normalize(gelu(depthwise(x, w)), w, "depthwise_norm", training)
+    y = gelu(y @ w["pointwise/kernel"][0, 0] + w["pointwise/bias"])
+    expected = normalize(y, w, "pointwise_norm", training)
+    assert_close(call(layer, x, training=training), expected, roundings_in(layer.weights) + 80)
+    assert not ConvMixerBlock.from_config(layer.get_config()).residual
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_with_layer_normalisation(training: bool) -> None:
+    def each_position(x: np.ndarray, w: Weights, name: str) -> np.ndarray:
+        mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+        return (x - mean) / np.sqrt(variance + EPSILON) * w[f"{name}/gamma"] + w[f"{name}/beta"]
+
+    x = normal(2, 5, 4, 3)
+    layer = built(3, 3, normalization="layer")
+    w = randomize(layer)
+    y = x + each_position(gelu(depthwise(x, w)), w, "depthwise_norm")
+    y = gelu(y @ w["pointwise/kernel"][0, 0] + w["pointwise/bias"])
+    expected = each_position(y, w, "pointwise_norm")
+    assert_close(call(layer, x, training=training), expected, roundings_in(layer.weights) + 80)
+    assert not layer.non_trainable_weights
+
+
+def test_other_normalisations_are_refused() -> None:
+    with pytest.raises(ValueError, match="must be 'batch' or 'layer'; received 'group'"):
+        built(3, 3, normalization="group")
 
 
 def test_running_statistics_follow_the_batch() -> None:

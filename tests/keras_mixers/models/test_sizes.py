@@ -164,3 +164,16 @@ def test_t2t_vit_with_hard_splits_has_as_many_tokens_of_less_overlap() -> None:
     assert shapes[1] == [(64, 16), (16, 4 * 16), (4, 4 * 16)]
     with pytest.raises(ValueError, match="none of them is a T2TViT with these arguments"):
         km.T2TViT(384, 14, 6, token_dim=32, weights="imagenet")
+
+
+def test_conv_mixer_without_residual_or_with_layer_norm_is_another_network() -> None:
+    options = {"patch_size": 2, "kernel_size": 3, "input_shape": (8, 8, 3), "classes": 5}
+    plain = km.ConvMixer(8, 2, **options)
+    layer = km.ConvMixer(8, 2, normalization="layer", **options)
+    names = {weight.path.rpartition("/")[2] for weight in layer.weights}
+    assert "moving_mean" not in names
+    assert len(layer.trainable_weights) == len(plain.trainable_weights)
+    block = km.ConvMixer(8, 2, residual=False, **options).get_layer("block_1")
+    assert (block.residual, block.normalization) == (False, "batch")
+    with pytest.raises(ValueError, match="none of them is a ConvMixer with these arguments"):
+        km.ConvMixer(768, 32, 7, 7, activation="relu", residual=False, weights="imagenet")
