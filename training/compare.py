@@ -1,5 +1,6 @@
 """A study: its runs made, and its report written."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,8 +71,11 @@ def compare(
         speeds = read_speeds(place.path)
         if speed and not _is_measured(outcomes, speeds):
             console.print("Timing the networks, in turn.")
-            speeds = measure_speed(outcomes, None if data_dir is None else str(data_dir))
-            write_speeds(place.path, speeds)
+            try:
+                speeds = measure_speed(outcomes, None if data_dir is None else str(data_dir))
+                write_speeds(place.path, speeds)
+            except (ChildProcessError, ValueError) as error:
+                warnings.warn(f"The networks were not timed: {error}", stacklevel=2)
         report = write_report(study_subject(study), outcomes, place.path, speeds)
     _print_answer(report, console)
     return report

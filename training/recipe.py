@@ -42,6 +42,9 @@ class ModelSpec:
         preprocessing: normalisation, and resize and crop at evaluation; None: the variant's, or
             that of Keras's `preprocess_input`.
         frozen: names of layers that are not trained.
+        shuffled_patches: side of patches whose order, and that of the pixels within each, is
+            shuffled before the network, the same for all images; 0: none. Not for
+            ResNet and keras.applications.
     """
 
     name: str
@@ -50,6 +53,7 @@ class ModelSpec:
     drop_path_rate: float = 0.0
     preprocessing: Preprocessing | None = None
     frozen: tuple[str, ...] = ()
+    shuffled_patches: int = 0
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -63,6 +67,12 @@ class ModelSpec:
         for side in self.input_shape:
             check_at_least("ModelSpec.input_shape's sizes", side, 1)
         check_fraction("ModelSpec.drop_path_rate", self.drop_path_rate)
+        check_at_least("ModelSpec.shuffled_patches", self.shuffled_patches, 0)
+        if self.shuffled_patches and self.name in (RESNET, *MODES):
+            raise RecipeError(
+                f"ModelSpec.shuffled_patches must be 0 for {self.name}; received "
+                f"{self.shuffled_patches}."
+            )
 
 
 @dataclass(frozen=True)

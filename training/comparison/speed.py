@@ -1,8 +1,10 @@
 """How fast the networks of a study are on this machine: in one process, in alternating rounds."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -60,14 +62,15 @@ def measure_speed(
     Raises:
         ChildProcessError: if the process ends, perhaps for lack of memory.
     """
-    from concurrent.futures.process import BrokenProcessPool
-
     first: dict[str, Outcome] = {}
     for outcome in outcomes:
         if outcome.measured is not None:
             first.setdefault(outcome.arm, outcome)
     try:
         with new_process() as process:
+            # TensorFlow says on standard error how it starts. Errors come back as exceptions.
+            nowhere = process.submit(os.open, os.devnull, os.O_WRONLY).result()
+            process.submit(os.dup2, nowhere, 2).result()
             for arm, outcome in first.items():
                 process.submit(_load, arm, outcome.folder, outcome.recipe, data_dir).result()
             modes = [f"{kind} {arm}" for arm in first for kind in ("training", "inference")]
@@ -133,6 +136,7 @@ def _load(arm: str, run: Path, recipe: Recipe, data_dir: str | None) -> None:
     from training.distributed.cluster import ALONE
     from training.run.setup import open_run
 
+    tf.get_logger().setLevel("ERROR")  # That each network is traced is no fault.
     opened = open_run(recipe, ONE_DEVICE, ALONE, data_dir, quiet=True)
     images, labels = next(iter(opened.training_batches()))
     _calls[f"training {arm}"] = lambda: opened.trainer.train_on_batch(images, labels)

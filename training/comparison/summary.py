@@ -99,7 +99,7 @@ def _verdict(arm: ArmSummary, has_base: bool) -> str:
     if arm.difference is None:
         return "no seed in common with the base" if has_base else "the base has no finished run"
     if arm.p is None:
-        return "one seed: no interval"
+        return "no interval from one seed"
     if arm.p >= 1 - LEVEL:
         return f"not told apart by {arm.difference.estimate.count} seeds"
     return "better" if arm.difference.estimate.mean > 0 else "worse"
@@ -143,7 +143,7 @@ def _most_accurate(measured: Sequence[ArmSummary], base: ArmSummary) -> str:
     counted = f"{_number(found.count, 'seed')}, {images:,} validation images each"
     rest = ""
     if best.label != base.label:
-        rest = f"; compared with {base.label}, it is {best.verdict}"
+        rest = f"; compared with {base.label}: {best.verdict}"
     return (
         f"{best.label} has the highest mean top-1 accuracy, {accuracy_text(found)} "
         f"({counted}){rest}."

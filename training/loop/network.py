@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from keras_mixers.catalogue import list_models, resolve_variant
 from training.errors import RecipeError
 from training.keras_applications import MODES, application_preprocessing
+from training.loop.shuffled_patches import shuffle_patches
 from training.recipe import RESNET, ModelSpec
 from training.typed_fields import suggest
 
@@ -95,12 +96,14 @@ def _build_family(
 
     family, arguments = _family_and_arguments(spec, weights)
     images = keras.Input(spec.input_shape, name="images")
-    preprocessing = evaluation_preprocessing(spec, weights)
+    x = common.preprocess(images, evaluation_preprocessing(spec, weights), None)
+    if spec.shuffled_patches:
+        x = shuffle_patches(x, spec.shuffled_patches)
     return FAMILIES[family](
         **arguments,
         # Normalised by the recipe's preprocessing, not by the family's default.
         include_preprocessing=False,
-        input_tensor=common.preprocess(images, preprocessing, None),
+        input_tensor=x,
         weights=weights,
         classes=classes,
         classifier_activation=None,

@@ -1,4 +1,4 @@
-"""MLP-Mixer's widths and patches, one changed at a time.
+"""MLP-Mixer's widths and patches, one changed at a time, and images with shuffled patches.
 
 keras-mixers compare mixer_design
 """
@@ -27,11 +27,20 @@ _PARTS = (
     _arms("Patch", "patch_size", 8, 16),
 )
 
+_SHUFFLE = {"model.shuffled_patches": _SIZES["patch_size"]}
+_CONV_MIXER = {"model.name": "ConvMixer", _ARGUMENTS: dict(MNIST5K.model.arguments)}
+# Patches in another order, and the pixels within each: all that MLP-Mixer knows is still there.
+_SHUFFLED = (
+    Arm("MLP-Mixer, shuffled", _SHUFFLE),
+    Arm("ConvMixer", _CONV_MIXER),
+    Arm("ConvMixer, shuffled", {**_CONV_MIXER, **_SHUFFLE}),
+)
+
 STUDY = Study(
     name="mixer_design",
-    question="Which of MLP-Mixer's sizes matter?",
+    question="Which of MLP-Mixer's sizes matter, and does it matter where patches are?",
     recipe=replace(MNIST5K, model=replace(MNIST5K.model, name="MLPMixer", arguments=_SIZES)),
-    arms=(Arm(_BASE), *(arm for arms, _ in _PARTS for arm in arms)),
+    arms=(Arm(_BASE), *(arm for arms, _ in _PARTS for arm in arms), *_SHUFFLED),
     series=tuple(series for _, series in _PARTS),
     limits=LIMITS,
 )

@@ -83,6 +83,15 @@ def test_networks_are_timed_once_and_when_no_run_is_left(
     assert "| 10 | 20 | 2 of 2 |" in (tmp_path / "report.md").read_text()
     monkeypatch.delattr(module, "measure_speed")
     compare(STUDY, tmp_path, quiet=True)
+    (tmp_path / SPEED_FILE).unlink()
+
+    def fail(*_: object) -> None:
+        raise ChildProcessError("Memory.")
+
+    monkeypatch.setattr(module, "measure_speed", fail, raising=False)
+    with pytest.warns(UserWarning, match=r"The networks were not timed: Memory\."):
+        found = compare(STUDY, tmp_path, quiet=True)
+    assert len(found.answer) == 3
     (tmp_path / SPEED_FILE).write_text('{"Mixer": {"training": [1], "inference": [0]}}')
     with pytest.raises(ValueError, match=r"speed\.json is not the speeds of a study; inf"):
         compare(STUDY, tmp_path, quiet=True)

@@ -37,7 +37,7 @@ def test_the_number_of_arms_is_paid_for() -> None:
 
 
 def test_what_has_no_interval_is_said_in_words() -> None:
-    assert verdicts([BASE[0]], [finished("arm", 0, 0.99)])["arm"] == "one seed: no interval"
+    assert verdicts([BASE[0]], [finished("arm", 0, 0.99)])["arm"] == "no interval from one seed"
     assert verdicts(BASE, [failed("arm", 0), unfinished("arm", 1)])["arm"] == "no finished run"
     found = verdicts([finished("base", 0, 0.9)], [finished("arm", 1, 0.99)])
     assert found["arm"] == "no seed in common with the base"
@@ -63,7 +63,7 @@ def test_the_answer_is_made_from_the_numbers() -> None:
     )
     assert answer(arms) == [
         "gMLP has the highest mean top-1 accuracy, 95.13 % ± 0.57 (3 seeds, 1,000 validation "
-        "images each); compared with ConvMixer, it is not told apart by 3 seeds.",
+        "images each); compared with ConvMixer: not told apart by 3 seeds.",
         "Compared with ConvMixer, better: none; worse: ViT (-2.00 points); not told apart by 3 "
         "seeds: gMLP (+0.03 points); no finished run: ResMLP.",
         "Of the 3 arms, these have the highest mean for what they compute (million multiply-adds "
