@@ -8,10 +8,10 @@ from training.comparison.trials import Trial
 from training.errors import RecipeError, RunFolderError
 from training.recipes import read_recipe
 from training.studies import read_study
-from training.study import Study, arm_recipe, same_but_for_seeds
+from training.study import Arm, Study, arm_recipe, same_but_for_seeds
 
-STUDY_FILE, RESULTS_FILE = "study.json", "results.csv"
-RECIPES, RUNS, FIGURES = "recipes", "runs", "figures"
+STUDY_FILE = "study.json"
+RECIPES, RUNS = "recipes", "runs"
 
 
 class StudyFolder:
@@ -32,16 +32,15 @@ class StudyFolder:
         """
         self._check(study)
         try:
-            for name in (RECIPES, RUNS, FIGURES):
+            for name in (RECIPES, RUNS):
                 (self.path / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunFolderError(
                 f"{str(self.path)!r} can't be created ({error.strerror}); choose another folder."
             ) from None
-        self.write_text(STUDY_FILE, study.to_json())
+        _write(self.path / STUDY_FILE, study.to_json())
         for arm in study.arms:
-            path = self.recipe_file(Trial(arm, 0, arm_recipe(study, arm)))
-            _write(path, arm_recipe(study, arm).to_json())
+            _write(self.recipe_file(arm), arm_recipe(study, arm).to_json())
 
     def _check(self, study: Study) -> None:
         if self.path.exists() and not self.path.is_dir():
@@ -58,9 +57,9 @@ class StudyFolder:
                 f"{str(self.path)!r} is not empty, but holds no study; choose another folder."
             )
 
-    def recipe_file(self, trial: Trial) -> Path:
-        """Return the path of the recipe of a run's arm."""
-        return self.path / RECIPES / f"{trial.arm.slug}.json"
+    def recipe_file(self, arm: Arm) -> Path:
+        """Return the path of an arm's recipe."""
+        return self.path / RECIPES / f"{arm.slug}.json"
 
     def run(self, trial: Trial) -> Path:
         """Return the path of a run's folder."""
@@ -79,10 +78,6 @@ class StudyFolder:
             return read_recipe(run / RECIPE_FILE) == trial.recipe
         except RecipeError:
             return False
-
-    def write_text(self, name: str, text: str) -> None:
-        """Write a text file, completely or not at all."""
-        _write(self.path / name, text)
 
 
 def _write(path: Path, text: str) -> None:

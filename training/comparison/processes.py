@@ -108,7 +108,7 @@ def make_runs(
 
 
 def _job(trial: Trial, folder: StudyFolder, data_dir: str | None, devices: Devices) -> Job:
-    recipe, run = (str(path) for path in (folder.recipe_file(trial), folder.run(trial)))
+    recipe, run = (str(path) for path in (folder.recipe_file(trial.arm), folder.run(trial)))
     return Job(recipe, trial.recipe.seed, run, data_dir, devices)
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import threading
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from training.devices import ONE_DEVICE, Devices
@@ -34,7 +34,7 @@ class Job:
     seed: int
     run: str
     data_dir: str | None = None
-    devices: Devices = field(default=ONE_DEVICE)
+    devices: Devices = ONE_DEVICE
 
     @property
     def command(self) -> list[str]:
