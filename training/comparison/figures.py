@@ -91,6 +91,8 @@ def _draw_cost(arms: Sequence[ArmSummary], label: str, cost: Cost) -> Figure | N
     costs = {i: float(cost(arm) or 0) for i, arm in enumerate(arms) if arm.accuracy and cost(arm)}
     if not costs:
         return None
+    from matplotlib.ticker import LogLocator
+
     figure = new_figure(7.5, 4.2, _DPI)
     axes = figure.subplots()
     for i, x in costs.items():
@@ -100,6 +102,7 @@ def _draw_cost(arms: Sequence[ArmSummary], label: str, cost: Cost) -> Figure | N
     axes.plot([float(cost(arm) or 0) for arm in best], means, color=_GREY, lw=1.5, zorder=1)
     if max(costs.values()) > 3 * min(costs.values()):
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     else:
         axes.margins(x=0.1)
     axes.set_xlabel(label)
