@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from keras_mixers.catalogue.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from training.augment.settings import Augmentation
-from training.recipe import ModelSpec, Optimizer, Recipe, WarmupCosine
+from training.recipe import ModelSpec, Optimizer, Recipe
 from training.recipes import convmixer_digits
+from training.schedule_settings import WarmupCosine
 
 PREPROCESSING = Preprocessing(IMAGENET_MEAN, IMAGENET_STD, 1.0, "bilinear")
 
