@@ -48,7 +48,8 @@ def weights(
 
 def _verify(sources: list) -> None:
     """Print size and SHA-256 of the files in the cache; exit with 1 if one is faulty."""
-    from keras_mixers.weights.download import checksum, find_fault, local_path
+    from keras_mixers.weights.download import local_path
+    from keras_mixers.weights.released_file import checksum, find_fault
 
     found, faulty = 0, False
     for source in sources:

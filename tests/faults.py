@@ -61,7 +61,7 @@ FAULTS = (
     ),
     Fault(
         "downloads that are not compared with their sha256",
-        "keras_mixers/weights/download.py",
+        "keras_mixers/weights/released_file.py",
         "if sha256 != source.sha256:",
         "if not sha256:",
         ("tests/keras_mixers/weights/test_download_errors.py",),

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -108,3 +109,13 @@ def pausing(pause: Callable[[], object]) -> Answer:
         handler.wfile.write(content[half:])
 
     return answer
+
+
+def slowly(handler: BaseHTTPRequestHandler, content: bytes) -> None:
+    """Send the file in a hundred parts, with a moment after each."""
+    _head(handler, len(content))
+    step = -(-len(content) // 100)
+    for start in range(0, len(content), step):
+        handler.wfile.write(content[start : start + step])
+        handler.wfile.flush()
+        time.sleep(0.005)

@@ -4,7 +4,6 @@ import errno
 import io
 import os
 import signal
-import subprocess
 import sys
 import threading
 from dataclasses import replace
@@ -18,37 +17,17 @@ from keras_mixers.weights.download import fetch
 from tests.keras_mixers.weights import file_server as server_that
 from tests.keras_mixers.weights.downloads import (
     CONTENT,
+    HANGS,
     RELEASED,
     SOURCE,
+    STAGING,
     error_of,
     every_release,
     left_in,
+    start_child,
 )
 from tests.keras_mixers.weights.file_server import FileServer
 from tests.keras_mixers.weights.golden import DATA
-
-# A process of its own, without Keras, whose import takes seconds. Its timeout is long: on a busy
-# machine the server may wait for another process.
-CHILD = """
-import sys
-import keras_mixers_cli
-from keras_mixers.weights.download import fetch
-from keras_mixers.catalogue.sources import find_source
-assert not {"keras", "tensorflow", "torch"} & set(sys.modules)
-source = find_source("mixer_b16", "imagenet")
-sys.modules["pooch.downloaders"].DEFAULT_TIMEOUT = 600
-"""
-STAGING = f".{SOURCE.file}-writing"
-HANGS = 600  # Seconds after which a child that never ends is a failure.
-
-
-def _child(code: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", CHILD + code],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 @every_release
@@ -103,9 +82,9 @@ def test_one_of_two_processes_downloads_and_the_other_waits(
 ) -> None:
     started, go_on = threading.Event(), threading.Event()
     server.answers = [server_that.pausing(lambda: (started.set(), go_on.wait(HANGS)))]
-    first = _child("print(fetch(source))")
+    first = start_child("print(fetch(source))")
     assert started.wait(HANGS)
-    second = _child("print(fetch(source))")
+    second = start_child("print(fetch(source))")
     assert (
         second.stderr.readline()
         == f"Another process is downloading {SOURCE.file}; waiting for it.\n"
@@ -126,9 +105,9 @@ def test_whoever_waits_for_a_process_that_is_killed_downloads(
 ) -> None:
     started, killed = threading.Event(), threading.Event()
     server.answers = [server_that.pausing(lambda: (started.set(), killed.wait(HANGS)))]
-    first = _child("fetch(source)")
+    first = start_child("fetch(source)")
     assert started.wait(HANGS)
-    second = _child("print(fetch(source))")
+    second = start_child("print(fetch(source))")
     assert "waiting for it" in second.stderr.readline()
     first.kill()
     output, errors = second.communicate(timeout=HANGS)
@@ -142,7 +121,7 @@ def test_whoever_waits_for_a_process_that_is_killed_downloads(
 def test_a_killed_process_leaves_nothing_that_hinders(server: FileServer, cache: Path) -> None:
     started, killed = threading.Event(), threading.Event()
     server.answers = [server_that.pausing(lambda: (started.set(), killed.wait(HANGS)))]
-    child = _child("fetch(source)")
+    child = start_child("fetch(source)")
     assert started.wait(HANGS)
     child.kill()
     child.communicate(timeout=HANGS)
@@ -170,7 +149,7 @@ def test_an_interrupted_process_leaves_nothing(server: FileServer, cache: Path) 
     server.answers = [
         server_that.pausing(lambda: (started.set(), interrupted.wait(HANGS))),
     ]
-    child = _child(
+    child = start_child(
         "import signal\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "print(source.file, flush=True)\n"
@@ -185,7 +164,7 @@ def test_an_interrupted_process_leaves_nothing(server: FileServer, cache: Path) 
 
 
 def test_a_full_disk(server: FileServer, cache: Path) -> None:
-    child = _child(
+    child = start_child(
         "import resource\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
         "try:\n"

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from keras_mixers.catalogue.sources import find_source
-from keras_mixers.weights.download import fetch, find_fault
+from keras_mixers.weights.download import fetch
+from keras_mixers.weights.released_file import find_fault
 from tests.keras_mixers.weights import file_server as server_that
 from tests.keras_mixers.weights.downloads import (
     CONTENT,
