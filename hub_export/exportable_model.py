@@ -6,8 +6,9 @@ from pathlib import Path
 import keras
 
 from hub_export.model_facts import ModelFacts, collect_facts
+from hub_export.named_model import Form, find_model
 from hub_export.requirements import require_classifier
-from keras_mixers.catalogue import list_models, model_info
+from keras_mixers.catalogue import model_info
 from keras_mixers.catalogue.sources import find_source, sources_of
 from keras_mixers.conversion import build_from_checkpoint
 from keras_mixers.inference import load_network
@@ -57,8 +58,9 @@ def load_exportable_model(
 
     Raises:
         FileNotFoundError: If there is no such model.
-        ValueError: If the model can't be loaded or doesn't take images, a variant is given without
-            weights, or the number of names differs from the number of classes.
+        ValueError: If the model is an export itself, can't be loaded or doesn't take images, a
+            variant is given without weights, or the number of names differs from the number of
+            classes.
 
     >>> import tempfile
     >>> import keras_mixers
@@ -67,24 +69,14 @@ def load_exportable_model(
     ...     load_exportable_model(folder, licence="MIT").facts.licence
     'MIT'
     """
-    path = Path(name)
-    if not path.exists() and name in list_models():
+    found = find_model(name, weights)
+    found.require_keras()
+    if found.form is Form.VARIANT:
         if weights is None:
             raise ValueError(f"{name} needs weights; {_list_released_weights(name)}.")
         return _load_variant(name, weights, labels, licence)
-    if weights is not None:
-        raise ValueError(
-            f"{name} has weights already; give the name of a variant, or leave out the weights "
-            f"{weights}."
-        )
-    is_run = path.is_dir()
-    file = path / MODEL_FILE if is_run else path
-    if not file.is_file():
-        if not is_run and path.name == name and not path.suffix:
-            model_info(name)  # Raises an error that suggests similar names.
-        expected = f"a .keras file, a folder with a file {MODEL_FILE}, or a variant's name"
-        raise FileNotFoundError(f"There is no model {str(file)!r}; expected {expected}.")
-    model = load_network(file)
+    path = found.path
+    model = load_network(path / MODEL_FILE if found.form is Form.RUN else path)
     names = _read_class_names(path, labels, model)
     accuracy, source, dataset = _read_result(path / RESULT_FILE)
     preprocessing = read_preprocessing(path)
@@ -98,7 +90,9 @@ def _load_variant(
     if Path(weights).is_file():
         model, _ = build_from_checkpoint(weights, name)
         names = _read_class_names(Path(name), labels, model)
-        return ExportableModel(model, names, collect_facts(model, names, licence))
+        preprocessing = model_info(name).preprocessing
+        facts = collect_facts(model, names, licence, preprocessing=preprocessing)
+        return ExportableModel(model, names, facts)
     source = find_source(name, weights)
     model, _ = build_from_checkpoint(f"{name}:{weights}")
     names = _read_class_names(Path(name), labels, model)
@@ -106,7 +100,13 @@ def _load_variant(
         names = list(imagenet_names())
     accuracy = None if source.top1 is None else source.top1 / 100
     facts = collect_facts(
-        model, names, licence or source.licence, accuracy, source.top1_source, source.dataset
+        model,
+        names,
+        licence or source.licence,
+        accuracy,
+        source.top1_source,
+        source.dataset,
+        source.preprocessing,
     )
     return ExportableModel(model, names, facts)
 

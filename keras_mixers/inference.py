@@ -9,7 +9,7 @@ import numpy as np
 import keras_mixers.layers  # noqa: F401  Registers the layers with Keras.
 from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.models.published import published_preprocessing
-from keras_mixers.preprocessing import ImageError, load_image, resize_and_crop
+from keras_mixers.preprocessing import load_pixels
 
 DEFAULT_SIZE = 224  # Height and width for a model that takes any size.
 
@@ -124,15 +124,10 @@ def read_pixels(
         FileNotFoundError: If there is no such image.
         ImageError: If it can't be read or resized; the message names it.
     """
-    image = load_image(path, shape[2])
-    try:
-        if preprocessing is None:
-            preprocessing = published_preprocessing(model)
-        if preprocessing is None:
-            return resize_and_crop(image, shape[:2])
-        return resize_and_crop(image, shape[:2], preprocessing.crop, preprocessing.interpolation)
-    except ImageError as error:
-        raise ImageError(f"{path}: {error}") from None
+    preprocessing = preprocessing or published_preprocessing(model)
+    if preprocessing is None:
+        return load_pixels(path, shape)
+    return load_pixels(path, shape, preprocessing.crop, preprocessing.interpolation)
 
 
 def probabilities(model: keras.Model, pixels: np.ndarray) -> np.ndarray:

@@ -126,6 +126,41 @@ def resize_and_crop(
     return np.atleast_3d(np.asarray(resized.crop((left, top, left + width, top + height))))
 
 
+def load_pixels(
+    path: str | Path,
+    shape: tuple[int, int, int],
+    crop: float = 1.0,
+    interpolation: Literal["bicubic", "bilinear"] = "bicubic",
+) -> np.ndarray:
+    """Read an image, resize it and cut out its centre: `load_image`, then `resize_and_crop`.
+
+    Args:
+        path: The image.
+        shape: (H, W, C) of the result.
+        crop: As for `resize_and_crop`.
+        interpolation: As for `resize_and_crop`.
+
+    Returns:
+        Pixels (H, W, C), uint8.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ImageError: If it can't be read or resized; the message names it.
+        ValueError: If an argument is out of its range.
+
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "grey.png")
+    >>> Image.new("L", (5, 4)).save(path)
+    >>> load_pixels(path, (2, 3, 3)).shape
+    (2, 3, 3)
+    """
+    image = load_image(path, shape[2])
+    try:
+        return resize_and_crop(image, shape[:2], crop, interpolation)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from None
+
+
 def _covering_size(width: int, height: int, least_width: int, least_height: int) -> tuple[int, int]:
     """Return the smallest size that covers the least ones and keeps width / height."""
     if width * least_height < height * least_width:

@@ -14,9 +14,11 @@ from keras_mixers_cli.console import (
     plain_warnings,
     quiet_start,
 )
-from keras_mixers_cli.export import export, verify
-from keras_mixers_cli.models import info, list_variants, predict
+from keras_mixers_cli.export import export
+from keras_mixers_cli.models import info, list_variants
+from keras_mixers_cli.predict import predict
 from keras_mixers_cli.training import evaluate, few_shot, recipes, train
+from keras_mixers_cli.verify import verify
 from keras_mixers_cli.weights import convert, weights
 
 _QUICKSTART = Path("keras-mixers-quickstart")

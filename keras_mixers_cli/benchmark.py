@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import keras
 
     from hub_export.benchmark.measure import Comparison
+    from hub_export.named_model import NamedModel
 
 _PACKAGES = ("keras-mixers", "keras", "tensorflow")
 
@@ -28,7 +29,8 @@ _PACKAGES = ("keras-mixers", "keras", "tensorflow")
 @packages_of("export")
 def benchmark(
     model: Annotated[
-        str, typer.Argument(help="A .keras file, a run's folder, or a variant's name.")
+        str,
+        typer.Argument(metavar="MODEL", help="A run's folder, a .keras file, or a variant's name."),
     ],
     weights: Annotated[
         str | None,
@@ -53,6 +55,10 @@ def benchmark(
 
     Each runtime has a process of its own, and they take turns. Images are random pixels.
     """
+    from hub_export.named_model import find_model
+
+    named = find_model(model, weights)
+    named.require_keras()
     with quiet_start():
         from hub_export.benchmark.machine import available_threads, describe_machine
         from hub_export.benchmark.measure import compare_runtimes
@@ -70,7 +76,7 @@ def benchmark(
     for path in filter(None, (out, plot)):
         check_writable(path, overwrite)
     machine = describe_machine(threads or available_threads(), _PACKAGES)
-    network = _load(model, weights)
+    network = _load(named)
     found = compare_runtimes(network, tuple(runtime or ()), batch, rounds, threads, size)
     _print(found, batch)
     echo(_describe(machine))
@@ -86,17 +92,17 @@ def benchmark(
             figure.savefig(place)
 
 
-def _load(name: str, weights: str | None) -> "keras.Model":
+def _load(named: "NamedModel") -> "keras.Model":
     from hub_export.benchmark.random_weights import randomise_constants
     from hub_export.exportable_model import load_exportable_model
+    from hub_export.named_model import Form
     from keras_mixers import create_model
-    from keras_mixers.catalogue import list_models
 
-    if weights is None and name in list_models() and not Path(name).exists():
-        network = create_model(name)
+    if named.form is Form.VARIANT and named.weights is None:
+        network = create_model(named.name)
         randomise_constants(network)
         return network
-    return load_exportable_model(name, weights).model
+    return load_exportable_model(named.name, named.weights).model
 
 
 def _print(found: "Comparison", batch: int) -> None:

@@ -1,21 +1,14 @@
-"""`keras-mixers list`, `info` and `predict`."""
+"""`keras-mixers list` and `info`."""
 
-import logging
-import warnings
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from keras_mixers_cli.console import (
     UsageError,
-    echo,
     one_line_errors,
     percent,
-    plain_warnings,
     print_table,
-    quiet_start,
-    report,
     times,
 )
 
@@ -79,58 +72,3 @@ def info(name: Annotated[str, typer.Argument(help="A variant's name; see `list`.
     for row in rows.items():
         table.add_row(*row)
     print_table(table)
-
-
-@one_line_errors()
-def predict(
-    images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE", help="Image files: JPEG, PNG, ...")
-    ],
-    model: Annotated[
-        Path,
-        typer.Option(help="A .keras file, or a folder with model.keras and labels.txt."),
-    ],
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="File of class names. [default: labels.txt beside the model]"),
-    ] = None,
-    top: Annotated[int, typer.Option(min=1, help="Number of classes to show.")] = 5,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Height and width of the images, if the model takes any. [default: 224]"
-        ),
-    ] = None,
-) -> None:
-    """Print the most likely classes of each image.
-
-    Images that can't be read are reported and skipped.
-    """
-    with quiet_start():
-        from keras_mixers import inference as classifier
-        from keras_mixers.labels import decode_predictions
-        from keras_mixers.preprocessing import ImageError
-        from keras_mixers.run_files import MODEL_FILE, find_labels, read_preprocessing
-
-    network = classifier.load_classifier(model / MODEL_FILE if model.is_dir() else model)
-    shape = classifier.image_shape(network, size)
-    classes = network.outputs[0].shape[-1]
-    with plain_warnings():
-        names = find_labels(model, classes, labels) or [f"class {i}" for i in range(classes)]
-    preprocessing = read_preprocessing(model)
-    logging.getLogger("PIL").setLevel(logging.CRITICAL)
-    failed = False
-    for path in images:
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                pixels = classifier.read_pixels(path, network, shape, preprocessing)
-        except (ImageError, OSError) as error:
-            report(error)
-            failed = True
-            continue
-        scores = classifier.probabilities(network, pixels[None])
-        echo(path)
-        for name, share in decode_predictions(scores, top, names)[0]:
-            echo(f"  {share:7.2%}  {name}")
-    if failed:
-        raise typer.Exit(1)

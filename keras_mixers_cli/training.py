@@ -17,16 +17,13 @@ from keras_mixers_cli.console import (
     print_table,
     quiet_start,
 )
+from keras_mixers_cli.model_argument import Model, Weights, check_model
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from training.evaluation.evaluate import Evaluation
 
-_Trained = Annotated[
-    Path,
-    typer.Argument(help="A run's folder, a .keras or .tflite file, a SavedModel or its .tar.gz."),
-]
 _Data = Annotated[
     str,
     typer.Option(
@@ -107,8 +104,9 @@ def recipes() -> None:
 @one_line_errors()
 @packages_of("train")
 def evaluate(
-    model: _Trained,
+    model: Model,
     data: _Data,
+    weights: Weights = None,
     data_dir: _DataDir = None,
     labels: Annotated[
         Path | None, typer.Option(help="File of class names. [default: the model's own]")
@@ -118,15 +116,16 @@ def evaluate(
     trust: Trust = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Evaluate a trained model.
+    """Evaluate a model.
 
     Prints top-1 and top-5 accuracy, images per second and the accuracy per class.
     """
+    check_model(model, weights)
     with quiet_start():
         from training.evaluation.evaluate import evaluate
 
     with plain_warnings(), plain_notes():
-        found = evaluate(model, data, batch_size, data_dir, labels, size, trust)
+        found = evaluate(model, data, batch_size, data_dir, labels, size, trust, weights)
     if json:
         typer.echo(found.to_json(), nl=False)
         return
@@ -139,8 +138,9 @@ def evaluate(
 @one_line_errors()
 @packages_of("train")
 def few_shot(
-    model: _Trained,
+    model: Model,
     data: _Data,
+    weights: Weights = None,
     shots: Annotated[int, typer.Option(min=1, help="Training images per class.")] = 5,
     seeds: Annotated[int, typer.Option(min=1, help="Number of random draws of these images.")] = 3,
     data_dir: _DataDir = None,
@@ -152,6 +152,7 @@ def few_shot(
 
     A linear classifier is fitted to the frozen features of these images.
     """
+    check_model(model, weights)
     with quiet_start():
         from training.evaluation.few_shot import few_shot
 
@@ -165,6 +166,7 @@ def few_shot(
             data_dir=data_dir,
             size=size,
             trust=trust,
+            weights=weights,
         )
     each = ", ".join(f"{accuracy:.2%}" for accuracy in found.accuracies)
     echo(f"top-1 {found.mean:.2%} with {shots} images per class, {found.images:,} images ({each})")

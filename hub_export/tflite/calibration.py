@@ -6,7 +6,8 @@ import keras
 import numpy as np
 
 from hub_export.requirements import require_preprocessing_layer
-from hub_export.verification.images import IMAGE_SUFFIXES, check_pixels, find_image_files
+from hub_export.verification.images import check_pixels
+from keras_mixers.image_files import IMAGE_SUFFIXES, find_image_files
 from keras_mixers.inference import read_pixels, takes_pixels
 
 MIN_IMAGES = 16

@@ -6,10 +6,9 @@ import keras
 import numpy as np
 from PIL import Image
 
+from keras_mixers.image_files import find_image_files
 from keras_mixers.inference import image_shape, read_pixels
 from keras_mixers.preprocessing import resize_and_crop
-
-IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 
 
 def comparison_pixels(model: keras.Model, data: np.ndarray | str | Path | None) -> np.ndarray:
@@ -37,17 +36,7 @@ def comparison_pixels(model: keras.Model, data: np.ndarray | str | Path | None) 
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder of images {str(folder)!r}.")
     files = find_image_files(folder)
-    if not files:
-        raise FileNotFoundError(
-            f"There is no image in {str(folder)!r}; expected files that end in "
-            f"{', '.join(IMAGE_SUFFIXES)}."
-        )
     return np.stack([read_pixels(path, model, (height, width, channels)) for path in files])
-
-
-def find_image_files(folder: Path) -> list[Path]:
-    """Return the paths of the images in a folder and its subfolders, sorted."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def check_pixels(what: str, images: np.ndarray) -> None:

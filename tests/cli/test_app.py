@@ -65,7 +65,7 @@ def test_misuse() -> None:
     assert result.exit_code == 2
     assert "No such command 'lst'" in result.stderr
     assert "list" in result.stderr
-    result = run("predict", "--model", "run", "--top", "0", "a.jpg")
+    result = run("predict", "run", "--top", "0", "a.jpg")
     assert result.exit_code == 2
     assert "Invalid value for '--top'" in result.stderr
     assert run("predict", "a.jpg").exit_code == 2

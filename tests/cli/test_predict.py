@@ -69,7 +69,7 @@ def test_console_script_predicts_and_hides_what_tensorflow_prints(folder: Path) 
     script = Path(sys.executable).with_name("keras-mixers")
     assert script.exists(), "install the package to test its command"
     process = subprocess.run(
-        [script, "predict", "--model", "run", "--top", "1", "good.jpg", "cut.jpg"],
+        [script, "predict", "run", "--top", "1", "good.jpg", "cut.jpg"],
         cwd=folder,
         env={key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"},
         capture_output=True,
@@ -85,7 +85,7 @@ def test_console_script_predicts_and_hides_what_tensorflow_prints(folder: Path) 
 
 @pytest.mark.parametrize("image", ["good.jpg", "turned.png", "grey.png", "clear.png"])
 def test_predict_a_run(folder: Path, image: str) -> None:
-    result = run("predict", "--model", folder / "run", folder / image)
+    result = run("predict", folder / "run", folder / image)
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
     model = keras.models.load_model(folder / "run/model.keras")
@@ -99,7 +99,7 @@ def test_predict_a_run(folder: Path, image: str) -> None:
 
 def test_predict_reports_broken_images_and_goes_on(folder: Path) -> None:
     names = ["good.jpg", "cut.jpg", "grey.png", "missing.jpg", "text.png", "clear.png"]
-    result = run("predict", "--model", folder / "run", *(folder / name for name in names))
+    result = run("predict", folder / "run", *(folder / name for name in names))
     assert result.exit_code == 1
     assert list(shown(result)) == ["good.jpg", "grey.png", "clear.png"]
     cut, missing, text = result.stderr.splitlines()
@@ -112,7 +112,7 @@ def test_predict_names_a_strip_that_would_not_fit(folder: Path, tmp_path: Path) 
     Image.new("L", (1, 65_000)).save(tmp_path / "strip.png")
     model = tmp_path / "any.keras"
     classifier(input_shape=(None, None, 3)).save(model)
-    result = run("predict", "--model", model, "--top", "1", tmp_path / "strip.png")
+    result = run("predict", model, "--top", "1", tmp_path / "strip.png")
     message = failure(result)
     assert f"{tmp_path / 'strip.png'}: an image of 1 x 65000 pixels would become" in message
 
@@ -120,7 +120,7 @@ def test_predict_names_a_strip_that_would_not_fit(folder: Path, tmp_path: Path) 
 def test_predict_without_names(folder: Path, tmp_path: Path) -> None:
     model = tmp_path / "lone.keras"
     classifier().save(model)
-    command = ("predict", "--model", model, "--top", "2", folder / "good.jpg")
+    command = ("predict", model, "--top", "2", folder / "good.jpg")
     assert [name for name, _ in shown(run(*command))["good.jpg"]] == ["class 9", "class 8"]
 
     labels = tmp_path / "labels.txt"
@@ -141,14 +141,14 @@ def test_predict_without_names(folder: Path, tmp_path: Path) -> None:
 def test_a_run_with_wrong_names_is_refused(folder: Path, tmp_path: Path) -> None:
     classifier().save(tmp_path / "model.keras")
     (tmp_path / "labels.txt").write_text("cat\ndog\n")
-    message = failure(run("predict", "--model", tmp_path, folder / "good.jpg"))
+    message = failure(run("predict", tmp_path, folder / "good.jpg"))
     assert "labels.txt: there must be one name per class" in message
 
 
 def test_a_run_with_a_damaged_crop_is_refused(folder: Path, tmp_path: Path) -> None:
     classifier().save(tmp_path / "model.keras")
     (tmp_path / "preprocessing.json").write_text("{")
-    message = failure(run("predict", "--model", tmp_path, folder / "good.jpg"))
+    message = failure(run("predict", tmp_path, folder / "good.jpg"))
     assert (
         f"{tmp_path / 'preprocessing.json'} is not the preprocessing of a run; expected" in message
     )
@@ -157,7 +157,7 @@ def test_a_run_with_a_damaged_crop_is_refused(folder: Path, tmp_path: Path) -> N
 def test_predict_in_grey_at_any_size_from_logits(folder: Path, tmp_path: Path) -> None:
     model = classifier(input_shape=(None, None, 1), classifier_activation=None)
     model.save(tmp_path / "grey.keras")
-    command = ("predict", "--model", tmp_path / "grey.keras", "--top", "10", folder / "good.jpg")
+    command = ("predict", tmp_path / "grey.keras", "--top", "10", folder / "good.jpg")
     ranking = shown(run(*command, "--size", "16"))["good.jpg"]
     logits = expected(model, folder / "good.jpg", channels=1)
     probabilities = np.exp(logits) / np.exp(logits).sum()
@@ -174,7 +174,7 @@ def test_predict_crops_as_the_variant_was_evaluated(folder: Path, tmp_path: Path
     pixels = resize_and_crop(load_image(folder / "good.jpg"), (32, 32), 0.96)
     scores = keras.ops.softmax(model(pixels[None].astype("float32")))
     best = float(keras.ops.max(scores))
-    result = run("predict", "--model", tmp_path / "named.keras", folder / "good.jpg")
+    result = run("predict", tmp_path / "named.keras", folder / "good.jpg")
     assert shown(result)["good.jpg"][0][1] == pytest.approx(best, abs=5.1e-5)
 
 
@@ -188,7 +188,7 @@ def test_names_of_files_do_not_steer_the_terminal(folder: Path, tmp_path: Path) 
     model = tmp_path / "lone.keras"
     classifier().save(model)
     (tmp_path / "labels.txt").write_text(f"{title}\n" * CLASSES)
-    result = run("predict", "--model", model, "--top", "1", whole, cut, not_utf8)
+    result = run("predict", model, "--top", "1", whole, cut, not_utf8)
     assert result.exit_code == 1
     escaped = r"\x1b]0;title\x07"
     assert result.stdout.splitlines()[::2] == [
@@ -206,14 +206,14 @@ def test_names_of_files_do_not_steer_the_terminal(folder: Path, tmp_path: Path) 
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing.keras": (lambda path: None, "There is no model '"),
     "text.keras": (lambda path: path.write_text("text"), "is not a .keras file, or is incomplete"),
-    "model.h5": (lambda path: path.write_text("text"), "is not a .keras file, or is incomplete"),
+    "model.h5": (lambda path: path.write_text("text"), "is no model; expected a run's folder"),
     "bare.keras": (
         lambda path: classifier(include_preprocessing=False).save(path),
         "has no layer 'preprocessing', so the range of pixels that it expects is not known; build",
     ),
     "map.keras": (
         lambda path: keras_mixers.ConvMixer(4, 1, include_top=False).save(path),
-        "does not map images (B, H, W, C) to class scores (B, classes).",
+        "gives features, not class scores; expected a model with classes.",
     ),
     "subclass.keras": (
         lambda path: keras.Sequential([keras.layers.Dense(2)]).save(path),
@@ -231,7 +231,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_predict_refuses_models(folder: Path, tmp_path: Path, name: str) -> None:
     make, message = REFUSED[name]
     make(tmp_path / name)
-    result = run("predict", "--model", tmp_path / name, folder / "good.jpg")
+    result = run("predict", tmp_path / name, folder / "good.jpg")
     assert message in failure(result)
     assert str(tmp_path / name) in result.stderr
 
@@ -241,10 +241,10 @@ def test_predict_refuses_a_damaged_model(folder: Path, tmp_path: Path) -> None:
     middle = len(content) // 2
     damaged = content[:middle] + bytes(50) + content[middle + 50 :]
     (tmp_path / "damaged.keras").write_bytes(damaged)
-    message = failure(run("predict", "--model", tmp_path / "damaged.keras", folder / "good.jpg"))
+    message = failure(run("predict", tmp_path / "damaged.keras", folder / "good.jpg"))
     assert "damaged.keras can't be loaded as a Keras model (" in message
 
 
 def test_predict_refuses_sizes(folder: Path, tmp_path: Path) -> None:
-    result = run("predict", "--model", folder / "run", "--size", "32", folder / "good.jpg")
-    assert "The model takes only images of 16 x 16; leave the size out." in failure(result)
+    result = run("predict", folder / "run", "--size", "32", folder / "good.jpg")
+    assert "takes images of 16 x 16 only; leave the size out." in failure(result)

@@ -82,7 +82,7 @@ def test_folder_is_taken_by_predict_and_export(finished: tuple[Path, str], tmp_p
     images, labels = digits(held_out=True)
     for label in range(10):
         Image.fromarray(images[labels == label][0, ..., 0]).save(tmp_path / f"{label}.png")
-    result = run("predict", "--model", folder, "--top", 1, *sorted(tmp_path.iterdir()))
+    result = run("predict", folder, "--top", 1, *sorted(tmp_path.iterdir()))
     assert result.exit_code == 0, result.output
     assert sum(line.endswith(".png") for line in result.stdout.splitlines()) == 10
     exportable = load_exportable_model(str(folder))

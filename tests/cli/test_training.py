@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_mixers import inference as classifier
+from keras_mixers import preprocessing
 from tests.helpers.command_line import failure, run
 from tests.helpers.hostile_programs import write_file_writer
 from training.recipe import Recipe
@@ -75,7 +75,7 @@ def test_few_shot_probe(trained: Path) -> None:
 
 def test_prediction_of_a_run(trained: Path, tmp_path: Path) -> None:
     Image.fromarray(np.zeros((8, 8), "uint8")).save(tmp_path / "a.png")
-    result = run("predict", "--model", trained, tmp_path / "a.png")
+    result = run("predict", trained, tmp_path / "a.png")
     assert result.exit_code == 0, result.output
     assert result.stdout.count("%") == 5
 
@@ -141,20 +141,20 @@ def test_prediction_cuts_as_the_run_was_measured(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A run of a variant may cut otherwise than the variant's published evaluation does.
-    preprocessing = json.loads((trained / "preprocessing.json").read_text())
-    preprocessing["crop"] = 0.5
+    table = json.loads((trained / "preprocessing.json").read_text())
+    table["crop"] = 0.5
     folder = tmp_path / "run"
     shutil.copytree(trained, folder)
-    (folder / "preprocessing.json").write_text(json.dumps(preprocessing))
+    (folder / "preprocessing.json").write_text(json.dumps(table))
     seen = []
-    cut = classifier.resize_and_crop
+    cut = preprocessing.resize_and_crop
 
     def watching(*arguments: object) -> np.ndarray:
         seen.append(arguments[1:])
         return cut(*arguments)
 
-    monkeypatch.setattr(classifier, "resize_and_crop", watching)
+    monkeypatch.setattr(preprocessing, "resize_and_crop", watching)
     Image.fromarray(np.zeros((8, 8), "uint8")).save(tmp_path / "a.png")
-    assert run("predict", "--model", folder, tmp_path / "a.png").exit_code == 0
-    assert run("predict", "--model", folder / "model.keras", tmp_path / "a.png").exit_code == 0
-    assert seen == [((8, 8), 0.5, "bilinear"), ((8, 8),)]
+    assert run("predict", folder, tmp_path / "a.png").exit_code == 0
+    assert run("predict", folder / "model.keras", tmp_path / "a.png").exit_code == 0
+    assert seen == [((8, 8), 0.5, "bilinear"), ((8, 8), 1.0, "bicubic")]

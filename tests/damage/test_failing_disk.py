@@ -45,7 +45,7 @@ COMMANDS = (
     Command("weights", "weights mixer_b16 --verify", 15),
     Command("convert", "convert {}/weights.npz {}/out.keras", 45, "out.keras"),
     Command("convert again", "convert {}/weights.npz {}/old.keras --overwrite", 45, "old.keras"),
-    Command("predict", "predict --model {}/run {}/a.png", 35),
+    Command("predict", "predict {}/run {}/a.png", 35),
     Command("evaluate", "evaluate {}/run --data npz:{}/data.npz", 30),
     Command("evaluate a folder", "evaluate {}/run --data folder:{}/images", 30),
     Command("few-shot", "few-shot {}/run --data npz:{}/data.npz --shots 2 --seeds 1", 25),

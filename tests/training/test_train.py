@@ -162,7 +162,7 @@ def test_a_run_predicts_with_the_names_of_its_classes(finished, tmp_path):
     image = tmp_path / "three.png"
     pixels, _ = next(iter(opened(recipe).validation_batches()))
     tf.io.write_file(str(image), tf.io.encode_png(pixels[3]))
-    done = command("predict", "--model", folder, "--top", "10", image)
+    done = command("predict", folder, "--top", "10", image)
     assert done.exit_code == 0
     assert sorted(line.split()[-1] for line in done.stdout.splitlines()[1:]) == list("0123456789")
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from hub_export.named_model import full_name
 from training.data import Data, DataError
 from training.evaluation.load_model import load_model
-from training.evaluation.loaded_model import LoadedModel, PredictBatch
+from training.evaluation.loaded_model import LoadedModel, PredictBatch, no_classes
 
 _TOP = 5
 
@@ -41,7 +42,7 @@ class Evaluation:
     """The evaluation of a model.
 
     Attributes:
-        model: path of the model.
+        model: path of the model, or VARIANT:WEIGHTS.
         data: address of the data.
         images: number of validation images; each was predicted once.
         top1: share of images for which the class with the highest score is correct.
@@ -86,6 +87,7 @@ def evaluate(
     labels: str | Path | None = None,
     size: int | None = None,
     trust: bool = False,
+    weights: str | None = None,
 ) -> Evaluation:
     """Evaluate a model on the validation images of a data set, each once.
 
@@ -93,8 +95,8 @@ def evaluate(
     predictions are compared by name. Names that merely count (0, 1, 2, ...) are ignored.
 
     Args:
-        model: a run's folder, a `.keras` file, a SavedModel's folder or `.tar.gz`, or a `.tflite`
-            file, as `load_model` takes it.
+        model: a run's folder, a `.keras`, `.tflite` or `.onnx` file, a SavedModel's folder or
+            `.tar.gz`, or a variant's name, as `load_model` takes it.
         data: address of the data, as `open_data` takes it.
         batch_size: number of images to predict at a time; a TFLite file with a fixed batch size
             keeps its own.
@@ -102,6 +104,7 @@ def evaluate(
         labels: file of the model's class names; None: those that came with the model.
         size: height and width of the images, for a model that takes any size; None: 224.
         trust: whether to run a SavedModel that may do more than compute; see `load_model`.
+        weights: of a variant, the name of released weights or a file.
 
     Raises:
         FileNotFoundError: if there is no such model or file of labels.
@@ -117,18 +120,16 @@ def evaluate(
     >>> evaluation.images, evaluation.classes[3].name, evaluation.classes[3].images
     (364, '3', 37)
     """
-    loaded = load_model(model, labels, trust)
+    loaded = load_model(model, labels, trust, weights)
     if loaded.scores is None or loaded.classes is None:
-        raise ValueError(
-            f"{loaded.path} gives features, not class scores; expected a model with classes."
-        )
+        raise ValueError(no_classes(loaded))
     data_set = loaded.open_data(data, data_dir)
     outputs = _model_outputs(data_set, loaded, loaded.classes)
     batches = loaded.batches(data_set.validation, batch_size, size).as_numpy_iterator()
     truth, ranks, ends = _predict(loaded.scores, batches, outputs, loaded.path)
     right = ranks < 1
     return Evaluation(
-        model=str(model),
+        model=full_name(model, weights),
         data=data,
         images=len(truth),
         top1=float(right.mean()),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from hub_export.named_model import full_name
 from training.data import Data, DataError, Split
 from training.data.subset import Subset
 from training.evaluation.load_model import load_model
@@ -24,7 +25,7 @@ class FewShot:
     """The few-shot evaluation of a model's features.
 
     Attributes:
-        model: path of the model.
+        model: path of the model, or VARIANT:WEIGHTS.
         data: address of the data.
         shots: number of training images per class.
         l2: strength of the L2 regularisation.
@@ -70,6 +71,7 @@ def few_shot(
     data_dir: str | Path | None = None,
     size: int | None = None,
     trust: bool = False,
+    weights: str | None = None,
 ) -> FewShot:
     """Fit a linear classifier to frozen features of a few training images per class.
 
@@ -79,8 +81,8 @@ def few_shot(
     Vision's constant, and nothing is tuned on the validation images.
 
     Args:
-        model: a run's folder, a `.keras` file, or a SavedModel's folder or `.tar.gz`. A
-            classifier's features are those before its head.
+        model: a run's folder, a `.keras` file, a SavedModel's folder or `.tar.gz`, or a variant's
+            name. A classifier's features are those before its head.
         data: address of the data, as `open_data` takes it; its classes may differ from the model's.
         shots: number of training images to draw per class.
         seeds: seeds of the draws; one probe is fitted for each.
@@ -89,6 +91,7 @@ def few_shot(
         data_dir: folder of tensorflow-datasets; None: its default.
         size: height and width of the images, for a model that takes any size; None: 224.
         trust: whether to run a SavedModel that may do more than compute; see `load_model`.
+        weights: of a variant, the name of released weights or a file.
 
     Raises:
         FileNotFoundError: if there is no such model.
@@ -117,7 +120,7 @@ def few_shot(
         )
     if l2 <= 0:
         raise ValueError(f"l2 must be above 0; received {l2}.")
-    loaded = load_model(model, trust=trust)
+    loaded = load_model(model, trust=trust, weights=weights)
     predict = _feature_function(loaded)
     data_set = loaded.open_data(data, data_dir)
 
@@ -134,7 +137,8 @@ def few_shot(
         targets = 2.0 * (classes[draw][:, np.newaxis] == np.arange(data_set.num_classes)) - 1
         drawn_features = features[np.searchsorted(drawn, draw)]
         accuracies.append(_probe_accuracy(drawn_features, targets, l2, *validation))
-    return FewShot(str(model), data, shots, l2, len(validation[1]), tuple(seeds), tuple(accuracies))
+    name, images = full_name(model, weights), len(validation[1])
+    return FewShot(name, data, shots, l2, images, tuple(seeds), tuple(accuracies))
 
 
 def _probe_accuracy(

@@ -1,26 +1,16 @@
-"""Loads a saved model for evaluation, with one function per format."""
+"""Loads a model in any form for evaluation."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from hub_export.archive import METADATA_FILE, SAVED_MODEL_FILE, SUFFIX
-from hub_export.model_facts import collect_facts
-from hub_export.trust import admit_saved_model
-from hub_export.verification.verify import unpacked_export
-from hub_export.verification.worker import load_export
-from keras_mixers.catalogue.preprocessing import (
-    Interpolation,
-    Preprocessing,
-    check_crop,
-    check_interpolation,
-)
-from keras_mixers.inference import load_network
-from keras_mixers.json_files import read_json
+from hub_export.exportable_model import load_exportable_model
+from hub_export.model_facts import ModelFacts, collect_facts
+from hub_export.named_model import Form, NamedModel, find_model
+from keras_mixers.catalogue.preprocessing import Preprocessing
+from keras_mixers.inference import load_network, probabilities
 from keras_mixers.models.heads import features_of, is_classifier, without_softmax
 from keras_mixers.run_files import (
     MODEL_FILE,
@@ -29,8 +19,7 @@ from keras_mixers.run_files import (
     find_labels,
     read_preprocessing,
 )
-from keras_mixers.value_checks import check_object
-from training.errors import in_one_line
+from training.evaluation.load_exports import find_crop, load_onnx, load_saved_model, load_tflite
 from training.evaluation.loaded_model import LoadedModel, PredictBatch
 from training.loop.network import evaluation_preprocessing
 from training.recipes import read_recipe
@@ -39,23 +28,30 @@ _CLASSIFIER_OUTPUTS = (keras.layers.Dense, keras.layers.Activation, keras.layers
 
 
 def load_model(
-    path: str | Path, labels: str | Path | None = None, trust: bool = False
+    model: str | Path,
+    labels: str | Path | None = None,
+    trust: bool = False,
+    weights: str | None = None,
 ) -> LoadedModel:
-    """Load a model in any of the formats in which this project saves it.
+    """Load a model in any of the forms in which this project saves it, or a published variant.
 
-    Images are resized and cropped as the run's own evaluation did; as in the published evaluation,
-    for a `.keras` file or SavedModel with a published variant's name and normalisation; or without
-    a central crop, as for any TFLite file, which doesn't say which network it holds.
+    Images are resized and cropped as the run's own evaluation did; as in that of the released
+    weights; as in the published evaluation, for a `.keras` file or SavedModel with a published
+    variant's name and normalisation; or without a central crop, as for any TFLite or ONNX file,
+    which doesn't say which network it holds.
 
     Args:
-        path: a run's folder, a `.keras` file, a SavedModel's folder as `export_saved_model` writes
-            it, its `.tar.gz`, or a `.tflite` file of `export_tflite`.
+        model: a run's folder, a `.keras` file, a SavedModel's folder as `export_saved_model` writes
+            it, its `.tar.gz`, a `.tflite` file of `export_tflite`, an `.onnx` file of
+            `export_onnx`, or a variant's name.
         labels: file of class names, one per line; None: those that came with the model. A
             `labels.txt` beside a lone file is used only if it has one name per class.
         trust: whether to load a SavedModel that may do more than compute; see `admit_saved_model`.
+        weights: of a variant, the name of released weights, which are downloaded, or a file.
 
     Raises:
         FileNotFoundError: if there is no such model or file of labels.
+        OSError: if released weights can't be downloaded.
         ValueError: if the model is damaged or of another kind, or its labels don't fit.
         UntrustedModelError: if it is a SavedModel that may do more than compute, and isn't trusted.
 
@@ -66,22 +62,21 @@ def load_model(
     >>> model.classes, model.scores(np.zeros((2, 32, 32, 3), "uint8")).shape
     (5, (2, 5))
     """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"There is no model {str(path)!r}.")
-    if (path / MODEL_FILE).is_file():
-        return _load_keras(path / MODEL_FILE, path, labels, run_preprocessing(path))
-    if path.suffix == ".keras":
-        return _load_keras(path, path, labels)
-    if (path / SAVED_MODEL_FILE).is_file() or path.name.endswith(SUFFIX):
-        with unpacked_export(path) as folder:
-            return _load_saved_model(folder, path, labels, trust)
-    if path.suffix == ".tflite":
-        return _load_tflite(path, labels)
-    raise ValueError(
-        f"{path} is no model; expected a run's folder with a file {MODEL_FILE}, a .keras file, "
-        "a SavedModel's folder, its .tar.gz, or a .tflite file."
-    )
+    found = find_model(model, weights)
+    path = found.path
+    match found.form:
+        case Form.VARIANT:
+            return _load_variant(found, labels)
+        case Form.RUN:
+            return _load_keras(path / MODEL_FILE, path, labels, run_preprocessing(path))
+        case Form.KERAS:
+            return _load_keras(path, path, labels)
+        case Form.SAVED_MODEL:
+            return load_saved_model(path, labels, trust)
+        case Form.TFLITE:
+            return load_tflite(path, labels)
+        case Form.ONNX:
+            return load_onnx(path, labels)
 
 
 def run_preprocessing(folder: Path) -> Preprocessing | None:
@@ -98,15 +93,6 @@ def run_preprocessing(folder: Path) -> Preprocessing | None:
     return evaluation_preprocessing(trained.model, trained.weights)
 
 
-def read_crop(metadata: Path) -> tuple[float, Interpolation]:
-    """Return the crop and interpolation that an export's `metadata.json` gives, or the default.
-
-    Raises:
-        ValueError: if the file is damaged.
-    """
-    return read_json(metadata, "the metadata of an export", _crop)
-
-
 def _load_keras(
     file: Path, path: Path, labels: str | Path | None, preprocessing: Preprocessing | None = None
 ) -> LoadedModel:
@@ -114,22 +100,41 @@ def _load_keras(
     model = load_network(file)
     if isinstance(model, keras.Sequential):  # A loaded one has no `output`.
         model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    facts = collect_facts(model, preprocessing=preprocessing)
-    has_head = is_classifier(model)
+    classes = _count_classes(model, file)
+    names = None if classes is None else find_labels(path, classes, labels)
+    return _from_network(model, file, collect_facts(model, preprocessing=preprocessing), names)
+
+
+def _load_variant(variant: NamedModel, labels: str | Path | None) -> LoadedModel:
+    origin = load_exportable_model(variant.name, variant.weights, labels)
+    return _from_network(origin.model, variant.path, origin.facts, origin.labels)
+
+
+def _count_classes(model: keras.Model, path: Path) -> int | None:
+    """Return the number of a network's classes, or None if it gives features."""
     # A network of the user's own may give its head any name.
-    has_scores = has_head or isinstance(model.layers[-1], _CLASSIFIER_OUTPUTS)
+    if not (is_classifier(model) or isinstance(model.layers[-1], _CLASSIFIER_OUTPUTS)):
+        return None
     shape = model.outputs[0].shape
-    if has_scores and len(shape) != 2:
-        raise ValueError(f"{file} gives class scores of shape {shape}; expected (B, classes).")
-    classes = shape[-1] if has_scores else None
+    if len(shape) != 2:
+        raise ValueError(f"{path} gives class scores of shape {shape}; expected (B, classes).")
+    return shape[-1]
+
+
+def _from_network(
+    model: keras.Model, path: Path, facts: ModelFacts, names: list[str] | None
+) -> LoadedModel:
+    classes = _count_classes(model, path)
+    has_features = is_classifier(model) or classes is None
     return LoadedModel(
-        file,
+        path,
         facts.input_shape,
-        _keras_function(without_softmax(model)) if has_scores else None,
-        _keras_function(features_of(model)) if has_head or not has_scores else None,
+        None if classes is None else _keras_function(without_softmax(model)),
+        _keras_function(features_of(model)) if has_features else None,
+        None if classes is None else partial(probabilities, model),
         classes,
-        None if classes is None else find_labels(path, classes, labels),
-        *_crop(facts.to_json()),
+        names,
+        *find_crop(facts.to_json()),
     )
 
 
@@ -138,96 +143,3 @@ def _keras_function(model: keras.Model) -> PredictBatch:
         return np.asarray(model.predict_on_batch(pixels.astype("float32")), "float32")
 
     return predict
-
-
-def _load_saved_model(
-    folder: Path, path: Path, labels: str | Path | None, trust: bool
-) -> LoadedModel:
-    """Load a SavedModel's folder; `path` is the folder itself or the archive that it came from."""
-    admit_saved_model(folder, path, trust)
-    try:
-        loaded = tf.saved_model.load(str(folder))
-    except Exception as error:  # TensorFlow raises many kinds of errors for a damaged file.
-        raise ValueError(
-            f"{path} can't be loaded as a SavedModel ({in_one_line(error)})."
-        ) from None
-    signature = loaded.signatures.get("serving_default")
-    images = signature and signature.structured_input_signature[1].get("images")
-    if not callable(loaded) or images is None:
-        raise ValueError(
-            f"{path} is no SavedModel as export_saved_model writes it: it can't be called, or has "
-            "no signature 'serving_default' of 'images'."
-        )
-    logits = signature.structured_outputs.get("logits")
-    classes = None if logits is None else logits.shape[-1]
-    # Calling a classifier gives logits; calling a feature extractor gives features.
-    features = loaded if classes is None else getattr(loaded, "features", None)
-    assets = folder / "assets"
-    metadata = assets / METADATA_FILE
-    return LoadedModel(
-        path,
-        tuple(images.shape[1:]),
-        None if classes is None else _tensorflow_function(loaded),
-        None if features is None else _tensorflow_function(features),
-        classes,
-        None if classes is None else find_labels(assets, classes, labels),
-        *(read_crop(metadata) if metadata.is_file() else ()),
-    )
-
-
-def _tensorflow_function(function: Callable) -> PredictBatch:
-    def predict(pixels: np.ndarray) -> np.ndarray:
-        return function(tf.constant(pixels / np.float32(255)), training=False).numpy()
-
-    return predict
-
-
-def _load_tflite(path: Path, labels: str | Path | None) -> LoadedModel:
-    from ai_edge_litert.interpreter import Interpreter
-
-    with _tflite_errors(path):
-        interpreter = Interpreter(str(path))
-        signatures = list(interpreter.get_signature_list().values())
-        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    shapes = [entry["shape_signature"].tolist() for entry in (*inputs, *outputs)]
-    if (
-        [signature["inputs"] for signature in signatures] != [["images"]]
-        or [len(shape) for shape in shapes] != [4, 2]
-        or inputs[0]["dtype"] not in (np.float32, np.uint8)
-    ):
-        raise ValueError(
-            f"{path} is no TFLite classifier as export_tflite writes it, from 'images' "
-            "(B, H, W, C), float32 or uint8, to (B, classes)."
-        )
-    with _tflite_errors(path):
-        run = load_export(path)
-
-    def scores(pixels: np.ndarray) -> np.ndarray:
-        with _tflite_errors(path):
-            (output,) = run(pixels).values()
-        return output
-
-    height, width = (None if size < 0 else size for size in shapes[0][1:3])
-    shape, classes = (height, width, shapes[0][3]), shapes[1][1]
-    return LoadedModel(path, shape, scores, None, classes, find_labels(path, classes, labels))
-
-
-@contextmanager
-def _tflite_errors(path: Path) -> Iterator[None]:
-    # LiteRT checks a file in part when it opens it, and in part when it first runs it.
-    try:
-        yield
-    except Exception as error:
-        raise ValueError(
-            f"{path} can't be loaded as a TFLite file ({in_one_line(error)})."
-        ) from None
-
-
-def _crop(facts: object) -> tuple[float, Interpolation]:
-    """Return the crop and interpolation that a model's facts give, or else the default ones."""
-    table = check_object(facts)
-    crop, interpolation = table.get("crop"), table.get("interpolation")
-    return (
-        1.0 if crop is None else check_crop(crop),
-        "bicubic" if interpolation is None else check_interpolation(interpolation),
-    )

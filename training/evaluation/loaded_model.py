@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_mixers.catalogue.preprocessing import Interpolation
 from keras_mixers.inference import DEFAULT_SIZE
+from keras_mixers.preprocessing import load_pixels
 from training.data import Data, Split, evaluation_batches
 from training.data.sources import open_data_with_channels
 
@@ -26,6 +27,8 @@ class LoadedModel:
             model has no classes.
         features: maps the same pixels to the features (B, features) that the model's head takes;
             None if the model doesn't offer them.
+        probabilities: maps the same pixels to the classes' probabilities (B, classes); None if the
+            model has no classes.
         classes: number of classes; None if the model has none.
         labels: class names; None if they are unknown.
         crop: side of the central crop, as a share of the resized image's shorter side.
@@ -36,6 +39,7 @@ class LoadedModel:
     input_shape: tuple[int | None, int | None, int]
     scores: PredictBatch | None
     features: PredictBatch | None
+    probabilities: PredictBatch | None
     classes: int | None
     labels: list[str] | None
     crop: float = 1.0
@@ -58,6 +62,16 @@ class LoadedModel:
         size = DEFAULT_SIZE if size is None else size
         return height or size, width or size
 
+    def read_pixels(self, path: str | Path, size: int | None = None) -> np.ndarray:
+        """Return the pixels (H, W, C), uint8, of an image file, resized and cropped for the model.
+
+        Raises:
+            FileNotFoundError: if there is no such file.
+            ImageError: if it can't be read or resized; the message names it.
+        """
+        shape = (*self.image_size(size), self.input_shape[2])
+        return load_pixels(path, shape, self.crop, self.interpolation)
+
     def open_data(self, address: str, data_dir: str | Path | None = None) -> Data:
         """Open a data set whose images have the model's number of channels.
 
@@ -71,3 +85,8 @@ class LoadedModel:
         return evaluation_batches(
             split, batch_size, self.image_size(size), self.crop, self.interpolation
         )
+
+
+def no_classes(model: LoadedModel) -> str:
+    """Return the error for a model that has no classes."""
+    return f"{model.path} gives features, not class scores; expected a model with classes."

@@ -60,11 +60,12 @@ def use_scores(monkeypatch, scores, labels=None, shape=(4, 4, 1), **cropping):
         input_shape=shape,
         scores=lambda pixels: scores[pixels[:, 0, 0, 0]],
         features=None,
+        probabilities=None,
         classes=scores.shape[1],
         labels=labels and list(labels),
         **cropping,
     )
-    monkeypatch.setattr(evaluation, "load_model", lambda path, labels, trust: model)
+    monkeypatch.setattr(evaluation, "load_model", lambda *arguments: model)
     return model
 
 
@@ -173,7 +174,7 @@ def test_images_are_cut_as_the_model_says(monkeypatch, tmp_path):
     seen = []
     scores = lambda pixels: seen.append(pixels) or np.eye(2)[[0, 1, 1]]  # noqa: E731
     model = replace(model, scores=scores)
-    monkeypatch.setattr(evaluation, "load_model", lambda path, labels, trust: model)
+    monkeypatch.setattr(evaluation, "load_model", lambda *arguments: model)
     found = evaluate("hand-made", str(tmp_path / "a.npz"))
     assert (found.size, found.crop, found.interpolation) == ((6, 4), 0.8, "bilinear")
     expected = [resize_and_crop(to_pil_image(image), (6, 4), 0.8, "bilinear") for image in images]

@@ -42,8 +42,8 @@ def use_features(monkeypatch, features, shape=(4, 4, 1)):
         seen.append(len(pixels))
         return features(pixels)
 
-    model = LoadedModel(Path("hand-made"), shape, None, run, None, None)
-    monkeypatch.setattr(probe, "load_model", lambda path, trust: model)
+    model = LoadedModel(Path("hand-made"), shape, None, run, None, None, None)
+    monkeypatch.setattr(probe, "load_model", lambda path, **options: model)
     return seen
 
 

@@ -15,7 +15,8 @@ from hub_export.exportable_model import _read_result
 from keras_mixers.catalogue.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from keras_mixers.run_files import read_preprocessing
 from training.errors import RecipeError
-from training.evaluation.load_model import read_crop, run_preprocessing
+from training.evaluation.load_exports import read_crop
+from training.evaluation.load_model import run_preprocessing
 from training.recipes import find_recipe, read_recipe
 
 RECIPE = find_recipe("convmixer_digits").to_dict()

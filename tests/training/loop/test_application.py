@@ -107,7 +107,7 @@ def test_it_is_trained_evaluated_and_predicted_with(tmp_path):
     assert evaluated.exit_code == 0, evaluated.output
     assert f"top-1 {100 * result.top1:.2f}%" in evaluated.output
     Image.fromarray(pixels()[0].astype("uint8")).save(tmp_path / "a.png")
-    predicted = command("predict", "--model", folder, tmp_path / "a.png")
+    predicted = command("predict", folder, tmp_path / "a.png")
     assert predicted.exit_code == 0, predicted.output
     trained = load_model(folder)
     assert (trained.crop, trained.interpolation) == (0.875, "bilinear")

@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_mixers.image_files import is_left_behind, list_files
 from keras_mixers.printable import printable
 from training.data.random_access import FileSplit
+from training.data.sources.class_names import readable_names
 from training.data.sources.hold_out import choose_held_out
 from training.data.sources.image_check import Finding, check_images
 from training.data.split import Data
@@ -66,7 +68,7 @@ def open_folder(
     train_split, validation_split = (
         _make_split(root, part, len(names), channels) for part in files
     )
-    return Data(address, tuple(names), train_split, validation_split, skipped)
+    return Data(address, readable_names(names), train_split, validation_split, skipped)
 
 
 def _find_parts(root: Path) -> tuple[Path, Path | None]:
@@ -84,20 +86,13 @@ def _find_parts(root: Path) -> tuple[Path, Path | None]:
 
 def _subfolders(path: Path) -> list[Path]:
     return sorted(
-        entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith(".")
+        entry for entry in path.iterdir() if entry.is_dir() and not is_left_behind(entry.name)
     )
 
 
 def _files_by_class(folder: Path) -> dict[str, list[Path]]:
-    """Return the files in each class's folder and the folders below it, but no hidden ones."""
-    classes = {}
-    for path in _subfolders(folder):
-        classes[path.name] = sorted(
-            Path(place, name)
-            for place, _, names in os.walk(path)
-            for name in names
-            if not name.startswith(".")
-        )
+    """Return the files in each class's folder and the folders below it, but none left behind."""
+    classes = {path.name: list_files(path) for path in _subfolders(folder)}
     if classes:
         return classes
     files = sum(entry.is_file() for entry in folder.iterdir())

@@ -14,7 +14,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
-from keras_mixers.labels import imagenet_names
+from training.data.sources.class_names import readable_names
 from training.data.sources.hold_out import check_sides
 from training.data.split import Data
 from training.data.tfds_records import RecordSplit
@@ -34,7 +34,6 @@ _SIZES = {
 }
 # Errors that builders raise if manually downloaded files are missing.
 _MISSING_FILES = (AssertionError, FileNotFoundError, tf.errors.NotFoundError)
-_WORDNET_ID = re.compile(r"n\d{8}")
 
 
 def open_tfds(
@@ -60,7 +59,7 @@ def open_tfds(
         parts = {f"train[:{kept}]": kept, f"train[{kept}:]": sizes["train"] - kept}
     check_sides(address, builder.info.features[image].shape, min_side)
     train, held = (RecordSplit(builder, part, size, image, label) for part, size in parts.items())
-    return Data(address, _class_names(builder.info.features[label].names), train, held)
+    return Data(address, readable_names(builder.info.features[label].names), train, held)
 
 
 def _find_builder(address: str, name: str, data_dir: str | Path | None) -> Any:
@@ -156,9 +155,3 @@ def _split_sizes(address: str, builder: Any) -> dict[str, int]:
             f"set that does, or one of {', '.join(_SIZES)}."
         )
     return splits or _SIZES[builder.name]
-
-
-def _class_names(names: list[str]) -> tuple[str, ...]:
-    """Return the class names, with readable names in place of ImageNet's WordNet ids."""
-    ordered = len(names) == 1000 and names == sorted(names)
-    return imagenet_names() if ordered and all(map(_WORDNET_ID.fullmatch, names)) else tuple(names)
