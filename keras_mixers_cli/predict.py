@@ -75,10 +75,9 @@ def predict(
     for fault in faults:
         report(fault)
     found = predict_images(loaded, paths, top, batch_size, size)
-    shown = _shown_progress(found, len(paths), lines_are_shown=not as_json)
-    readable = _report_faults(shown, faults)
+    bar_fits = as_json or not sys.stdout.isatty()
     show = _show_json if as_json else _show_csv if as_csv else _show_text
-    show(readable)
+    show(_watch(found, len(paths), faults, bar_fits))
     if faults:
         raise typer.Exit(1)
 
@@ -107,29 +106,35 @@ def _read_names(names: Iterable[str]) -> Iterator[str]:
         yield from (os.fsdecode(line) for line in lines if line)
 
 
-def _report_faults(
-    predictions: Iterable["Prediction"], faults: list[Exception]
+def _watch(
+    predictions: Iterable["Prediction"], count: int, faults: list[Exception], bar_fits: bool
 ) -> Iterator["Prediction"]:
-    """Yield what was classified; print the other images' errors, and append them to `faults`."""
-    for prediction in predictions:
-        if prediction.fault is None:
-            yield prediction
-        else:
-            report(prediction.fault)
-            faults.append(prediction.fault)
+    """Yield what was classified; print the other images' errors, and append them to `faults`.
 
-
-def _shown_progress(
-    predictions: Iterable["Prediction"], count: int, lines_are_shown: bool
-) -> Iterator["Prediction"]:
-    """Show a bar on the terminal, unless the lines that are printed there are progress enough."""
+    A terminal shows a bar, unless lines are printed there, which are progress enough.
+    """
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import Progress
 
-    if not sys.stderr.isatty() or (lines_are_shown and sys.stdout.isatty()):
-        return iter(predictions)
     console = Console(stderr=True)
-    return iter(track(predictions, "images", count, console=console, transient=True))
+    # Rich would send the standard output, too, through its own console.
+    with Progress(
+        console=console,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        disable=not (bar_fits and console.is_terminal),
+    ) as bar:
+        task = bar.add_task("images", total=count)
+        for prediction in predictions:
+            bar.advance(task)
+            if prediction.fault is None:
+                yield prediction
+                continue
+            bar.stop()
+            report(prediction.fault)
+            bar.start()
+            faults.append(prediction.fault)
 
 
 def _show_text(predictions: Iterable["Prediction"]) -> None:

@@ -5,8 +5,8 @@ from typer.testing import CliRunner, Result
 from keras_mixers_cli.app import app
 
 
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+def run(*arguments: object, stdin: bytes = b"") -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
 
 
 def failure(result: Result, status: int = 1) -> str:

@@ -86,6 +86,12 @@ def test_released_weights_bring_licence_accuracy_and_names(tmp_path, monkeypatch
     assert origin.labels == list("abcde")
     assert origin.facts.accuracy == pytest.approx(released.top1 / 100)
     assert origin.facts.accuracy_source == released.top1_source
+    # The variant has been published with another crop, too.
+    authors = find_source("resmlp_12", "imagenet-authors")
+    assert authors.preprocessing.crop != find_source("resmlp_12", "imagenet").preprocessing.crop
+    for name in ("imagenet", "imagenet-authors"):
+        expected = find_source("resmlp_12", name).preprocessing.crop
+        assert load_exportable_model("resmlp_12", name).facts.crop == expected
     assert (
         load_exportable_model("convmixer_768_32", "imagenet", licence="MIT").facts.licence == "MIT"
     )
