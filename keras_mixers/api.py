@@ -5,6 +5,7 @@ from keras_mixers.catalogue import model_info as model_info
 from keras_mixers.catalogue.preprocessing import Preprocessing as Preprocessing
 from keras_mixers.catalogue.source import Source as Source
 from keras_mixers.catalogue.variant import Variant as Variant
+from keras_mixers.inference import evaluation_images as evaluation_images
 from keras_mixers.labels import decode_predictions as decode_predictions
 from keras_mixers.layers import MLP as MLP
 from keras_mixers.layers import Affine as Affine
@@ -28,6 +29,7 @@ from keras_mixers.layers import TransformerBlock as TransformerBlock
 from keras_mixers.models.conv_mixer import ConvMixer as ConvMixer
 from keras_mixers.models.feature_model import feature_model as feature_model
 from keras_mixers.models.gmlp import gMLP as gMLP
+from keras_mixers.models.heads import reset_head as reset_head
 from keras_mixers.models.mlp_mixer import MLPMixer as MLPMixer
 from keras_mixers.models.registry import create_model as create_model
 from keras_mixers.models.res_mlp import ResMLP as ResMLP

@@ -1,6 +1,7 @@
 """Loads a saved model and reads images for it: the parts of the `predict` command."""
 
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import keras
@@ -128,6 +129,44 @@ def read_pixels(
     if preprocessing is None:
         return load_pixels(path, shape)
     return load_pixels(path, shape, preprocessing.crop, preprocessing.interpolation)
+
+
+def evaluation_images(
+    paths: Iterable[str | Path],
+    model: keras.Model,
+    size: int | None = None,
+    preprocessing: Preprocessing | None = None,
+) -> np.ndarray:
+    """Read image files as a model was evaluated on images: resized, and cut to its input.
+
+    Args:
+        paths: Paths of the images.
+        model: A model that takes pixels in [0, 255], which its first layer normalises.
+        size: Height and width for a model that takes any size, by default 224.
+        preprocessing: The crop and the interpolation, by default those of the published weights
+            with the model's name, size and normalisation, or else the whole shorter side;
+            `model_info(name).weights` has those of each released file.
+
+    Returns:
+        Pixels (B, H, W, C), uint8.
+
+    Raises:
+        FileNotFoundError: If there is no such image.
+        ImageError: If one can't be read or resized; the message names it.
+        ValueError: If there is no path, or one in place of several, or the model takes no such
+            size.
+
+    >>> import os, tempfile
+    >>> from PIL import Image
+    >>> path = os.path.join(tempfile.mkdtemp(), "photo.png")
+    >>> Image.new("RGB", (50, 40)).save(path)
+    >>> evaluation_images([path], keras_mixers.ConvMixer(8, 1, input_shape=(32, 32, 3))).shape
+    (1, 32, 32, 3)
+    """
+    if isinstance(paths, str | Path) or not (files := list(paths)):
+        raise ValueError(f"paths must be a list of one image or more; received {paths!r}.")
+    shape = image_shape(model, size)
+    return np.stack([read_pixels(path, model, shape, preprocessing) for path in files])
 
 
 def probabilities(model: keras.Model, pixels: np.ndarray) -> np.ndarray:

@@ -25,13 +25,20 @@ _ROWS = (
 _VARIANTS = {variant.name: replace(variant, weights=sources_of(variant.name)) for variant in _ROWS}
 
 
-def list_models(pattern: str = "*") -> list[str]:
+def list_models(pattern: str = "*", *, weights: bool = False) -> list[str]:
     """Return the sorted names of the published variants that match a shell pattern.
+
+    Args:
+        pattern: The pattern.
+        weights: Whether to leave out variants without released weights.
 
     >>> list_models("mixer_b*")
     ['mixer_b16', 'mixer_b32']
+    >>> "mixer_h14" in list_models(), "mixer_h14" in list_models(weights=True)
+    (True, False)
     """
-    return sorted(fnmatch.filter(_VARIANTS, pattern))
+    names = fnmatch.filter(_VARIANTS, pattern)
+    return sorted(name for name in names if _VARIANTS[name].weights or not weights)
 
 
 def model_info(name: str) -> Variant:

@@ -4,6 +4,8 @@ from typing import Literal
 
 import keras
 
+from keras_mixers.argument_checks import check_integer
+
 Output = Literal["probabilities", "logits"]
 
 
@@ -43,6 +45,36 @@ def is_classifier(model: keras.Model) -> bool:
     False
     """
     return _has_layer(model, "head")
+
+
+def reset_head(model: keras.Model, classes: int) -> keras.Model:
+    """Return a classifier with a new head for other classes, which shares all other weights.
+
+    The head is initialised as in a new model, for transfer to other data. To leave it out, build
+    the model with `include_top=False`.
+
+    Args:
+        model: Built by `ConvMixer`, `MLPMixer`, `T2TViT` or `create_model`, with its top.
+        classes: Number of classes.
+
+    Raises:
+        ValueError: If the model has no head, or `classes` is not at least 1.
+
+    >>> import keras_mixers
+    >>> model = keras_mixers.MLPMixer(8, 1, input_shape=(32, 32, 3), classes=5)
+    >>> tuned = reset_head(model, 3)
+    >>> tuned.output.shape, tuned.get_layer("block_0") is model.get_layer("block_0")
+    ((None, 3), True)
+    """
+    if not is_classifier(model):
+        raise ValueError(f"The model {model.name!r} has no layer 'head' to be reset.")
+    check_integer("classes", classes)
+    old = model.get_layer("head")
+    outputs = type(old).from_config({**old.get_config(), "units": classes})(old.input)
+    if _has_layer(model, "predictions"):
+        last = model.get_layer("predictions")
+        outputs = type(last).from_config(last.get_config())(outputs)
+    return keras.Model(model.input, outputs, name=model.name)
 
 
 def to_probabilities(model: keras.Model, logits: keras.KerasTensor) -> keras.KerasTensor:

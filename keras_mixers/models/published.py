@@ -28,6 +28,8 @@ FAMILY_OF_BLOCK: dict[type[keras.layers.Layer], str] = {
 def published_preprocessing(model: keras.Model) -> Preprocessing | None:
     """Return the preprocessing of the published weights with a model's name and normalisation.
 
+    Where larger images were cut otherwise, the model's own size decides.
+
     Returns:
         The preprocessing, or None if there are no such weights or they were evaluated differently.
 
@@ -39,10 +41,14 @@ def published_preprocessing(model: keras.Model) -> Preprocessing | None:
     variant = published_variant(model)
     if variant is None:
         return None
-    candidates = {variant.preprocessing, *(source.preprocessing for source in variant.weights)}
+    published = {(variant.input_shape[0], variant.preprocessing)}
+    published |= {(source.image_size, source.preprocessing) for source in variant.weights}
     normalisation = read_normalisation(model)
-    found = [each for each in candidates if (each.mean, each.std) == normalisation]
-    return found[0] if len(found) == 1 else None
+    fitting = {(side, how) for side, how in published if (how.mean, how.std) == normalisation}
+    found = {how for _, how in fitting}
+    if len(found) > 1:
+        found = {how for side, how in fitting if side == model.inputs[0].shape[1]}
+    return found.pop() if len(found) == 1 else None
 
 
 def published_variant(model: keras.Model) -> Variant | None:

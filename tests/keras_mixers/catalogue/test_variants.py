@@ -76,6 +76,10 @@ def test_every_published_name_is_listed() -> None:
         *(f"mixer_{size}" for size in ("b16", "b32", "h14", "l16", "l32", "s16", "s32", "s8"))
     ]
     assert km.list_models("nothing") == []
+    released = km.list_models("mixer*", weights=True)
+    assert released == [name for name in km.list_models("mixer*") if km.model_info(name).weights]
+    assert "mixer_b16" in released
+    assert "mixer_h14" not in released
 
 
 @pytest.mark.parametrize("function", [km.model_info, km.create_model])

@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from keras_mixers import ConvMixer, MLPMixer, T2TViT
+from keras_mixers import ConvMixer, MLPMixer, T2TViT, ViT
 from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.catalogue.sources import find_source
 from keras_mixers.models import common
@@ -37,6 +37,16 @@ def small(name: str, preprocessing: Preprocessing) -> keras.Model:
 def test_weights_are_told_apart_by_their_normalisation(name: str, weights: str) -> None:
     expected = find_source(name, weights).preprocessing
     assert published_preprocessing(small(name, expected)) == expected
+
+
+@pytest.mark.parametrize(("side", "weights"), [(224, "imagenet"), (384, "imagenet-384")])
+def test_weights_of_one_normalisation_are_told_apart_by_their_size(side: int, weights: str) -> None:
+    released = find_source("vit_ti16", weights)
+    assert released.image_size == side
+    options = {"num_heads": 1, "patch_size": 32, "name": "vit_ti16"}
+    model = ViT(4, 1, input_shape=(side, side, 3), **options)
+    assert published_preprocessing(model) == released.preprocessing
+    assert published_preprocessing(ViT(4, 1, input_shape=(96, 96, 3), **options)) is None
 
 
 def test_models_that_were_not_published_have_none() -> None:
