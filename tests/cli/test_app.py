@@ -44,6 +44,19 @@ def test_answers_without_importing_keras_or_tensorflow(command: str, shown: str)
     assert not imported & {"keras", "tensorflow", "keras_mixers.api"}
 
 
+def test_misuse_is_told_without_importing_keras_or_tensorflow() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "keras_mixers_cli"]
+    process = subprocess.run(
+        [*command, "predict", "mixer_b16", "a.jpg"], capture_output=True, text=True
+    )
+    assert process.returncode == 2
+    *imported, message = process.stderr.splitlines()
+    assert message == "error: mixer_b16 needs --weights; see `keras-mixers weights mixer_b16`."
+    names = {line.rpartition("|")[2].strip() for line in imported}
+    assert "hub_export.named_model" in names
+    assert not names & {"keras", "tensorflow", "keras_mixers.api"}
+
+
 def test_version() -> None:
     assert run("--version").stdout == f"keras-mixers {keras_mixers.__version__}\n"
 

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -15,9 +14,6 @@ import keras_mixers
 from hub_export.archive import write_archive
 from hub_export.saved_model.export import write_saved_model
 from hub_export.tflite.export import write_tflite
-from keras_mixers import catalogue
-from keras_mixers.catalogue.sources import find_source
-from keras_mixers.labels import imagenet_names
 from keras_mixers.models.heads import with_output
 from keras_mixers.preprocessing import load_pixels
 from tests.helpers.command_line import failure, run
@@ -127,60 +123,3 @@ def test_a_saved_model_of_others_must_be_trusted(folder: Path, tmp_path: Path) -
     assert result.stdout.splitlines()[1:] == ["   10.00%  class 0"]
     assert result.stderr.endswith("is a SavedModel, which is a program; it is trusted unseen.\n")
     assert (tmp_path / "target").exists()
-
-
-@pytest.fixture
-def released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file under the name of a released one, for a ResMLP of the variant's form but narrow."""
-    monkeypatch.setenv("KERAS_MIXERS_WEIGHTS_URL", str(tmp_path))
-    info = keras_mixers.model_info("resmlp_12")
-    narrow = replace(info, arguments={**info.arguments, "hidden_dim": 8, "depth": 1})
-    monkeypatch.setitem(catalogue._VARIANTS, "resmlp_12", narrow)
-    path = tmp_path / find_source("resmlp_12", "imagenet-authors").file
-    write_res_mlp(path, 8)
-
-
-def write_res_mlp(path: Path, width: int) -> None:
-    """Write weights of one block in the layout of ResMLP's authors, of random numbers."""
-    import torch
-
-    shapes = {
-        "patch_embed.proj.weight": (width, 3, 16, 16),
-        "patch_embed.proj.bias": (width,),
-        "blocks.0.attn.weight": (196, 196),
-        "blocks.0.attn.bias": (196,),
-        "blocks.0.mlp.fc1.weight": (4 * width, width),
-        "blocks.0.mlp.fc1.bias": (4 * width,),
-        "blocks.0.mlp.fc2.weight": (width, 4 * width),
-        "blocks.0.mlp.fc2.bias": (width,),
-        "head.weight": (1000, width),
-        "head.bias": (1000,),
-    }
-    for norm in ("blocks.0.norm1", "blocks.0.norm2", "norm"):
-        shapes |= {f"{norm}.alpha": (width,), f"{norm}.beta": (width,)}
-    for gamma in ("blocks.0.gamma_1", "blocks.0.gamma_2"):
-        shapes[gamma] = (width,)
-    random = np.random.default_rng(0)
-    tensors = {
-        key: torch.from_numpy(0.5 * random.standard_normal(shape, "float32"))
-        for key, shape in shapes.items()
-    }
-    torch.save(tensors, path)
-
-
-def test_a_variant_brings_its_weights_crop_and_names(folder: Path, released: None) -> None:
-    photo, command = folder / "photo.png", ("predict", "resmlp_12", folder / "photo.png", "--json")
-    result = run(*command, "--weights", "imagenet-authors", "--top", 1000)
-    assert result.exit_code == 0, result.output
-    ((_, classes),) = (each.values() for each in json.loads(result.stdout))
-    network = keras_mixers.create_model("resmlp_12", weights="imagenet-authors")
-    crop = find_source("resmlp_12", "imagenet-authors").preprocessing.crop
-    pixels = load_pixels(photo, (224, 224, 3), crop)[np.newaxis].astype("float32")
-    expected = keras.ops.convert_to_numpy(network(pixels))[0]
-    order = np.argsort(-expected, kind="stable")
-    assert [each["name"] for each in classes[:5]] == [imagenet_names()[i] for i in order[:5]]
-    found = np.array([each["probability"] for each in classes])
-    np.testing.assert_array_equal(found, expected[order])
-    assert "resmlp_12 needs --weights; see `keras" in failure(run(*command), 2)
-    message = failure(run(*command, "--weights", "imagenot"))
-    assert "There are no weights 'imagenot' of 'resmlp_12'" in message

@@ -52,8 +52,23 @@ def test_images_may_lie_deeper_and_hidden_files_are_nobodys(tmp_path):
     picture(1).save(tmp_path / "cat" / "more" / "x.jpg")
     (tmp_path / "cat" / ".DS_Store").write_text("nothing")
     (tmp_path / ".git").mkdir()
+    for folder in (tmp_path / "__MACOSX", tmp_path / "lost+found", tmp_path / "cat" / "@eaDir"):
+        folder.mkdir()
+        picture(1).save(folder / "x.jpg")
     data = open_data(f"folder:{tmp_path}")
+    assert data.class_names == CLASSES
     assert data.train.size + data.validation.size == 10
+
+
+def test_wordnet_ids_of_imagenet_become_its_names(tmp_path):
+    ids = [f"n{10_000_000 + i}" for i in range(1000)]
+    for name in ids:
+        (tmp_path / "train" / name).mkdir(parents=True)
+        picture(1).save(tmp_path / "train" / name / "a.png")
+        (tmp_path / "val" / name).mkdir(parents=True)
+    picture(1).save(tmp_path / "val" / ids[207] / "a.png")
+    data = open_data(f"folder:{tmp_path}")
+    assert data.class_names[207] == "golden retriever"
 
 
 def test_names_need_not_be_utf8(tmp_path):
