@@ -39,7 +39,7 @@ def predict(
     images: Annotated[
         list[str],
         typer.Argument(
-            metavar="IMAGE...", help="Image files, folders of them, or - for names from stdin."
+            metavar="IMAGE", help="Image files, folders of them, or - for names from stdin."
         ),
     ],
     weights: Weights = None,
