@@ -6,7 +6,7 @@ PYTHON ?= python3
 OLD_PYTHON ?= $(or $(shell command -v python3.11),$(PYTHON))
 PYTEST = bin/python -m pytest
 
-.PHONY: quickstart test lint test-backends test-distributed test-slow test-portable test-old-stack test-metadata test-faults parity wheel benchmark clean
+.PHONY: quickstart test lint test-backends test-distributed test-slow test-damage test-portable test-old-stack test-metadata test-faults parity wheel benchmark clean
 
 quickstart: .venv/with-quickstart  ## Train, save, export and draw a small model, on real scans of digits
 	.venv/bin/keras-mixers quickstart --overwrite
@@ -26,8 +26,11 @@ test-backends: .venv/with-backends  ## The same numbers on TensorFlow, JAX and t
 test-distributed: .venv/with-dev  ## Several replicas and workers equal one device; killed runs resume
 	.venv/$(PYTEST) -m distributed -n 2 --dist loadgroup -rP
 
-test-slow: .venv/with-dev  ## Published recipes, the accuracy of the quick ones and of their TFLite files; damaged files, failing disks
+test-slow: .venv/with-dev  ## Published recipes, the accuracy of the quick ones and of their TFLite files
 	.venv/$(PYTEST) -m slow -n 2 --dist loadfile
+
+test-damage: .venv/with-dev  ## Thousands of damaged files, disks that fail at random points, random kills
+	.venv/$(PYTEST) -m damage -n 2 --dist loadfile -rP
 
 test-portable: .venv/with-portable  ## TFLite, ONNX and OpenVINO convert the layers
 	.venv/$(PYTEST) -m portable -n 2

@@ -5,7 +5,7 @@ import pytest
 import keras_mixers
 from tests.helpers.children import Child, command, end_all
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.damage
 
 
 @pytest.fixture(scope="module")

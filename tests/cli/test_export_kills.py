@@ -10,7 +10,7 @@ import pytest
 from tests.helpers.children import PATIENCE, Child, command, end_all
 from tests.helpers.export_models import conv_mixer, perturb
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.damage
 KILLS = {"hub": 5, "tflite": 7}  # A whole export to a hub takes long.
 
 

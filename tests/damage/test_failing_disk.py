@@ -22,7 +22,7 @@ from tests.helpers.runs import tiny
 from tests.keras_mixers.weights.damage import write_all
 from tests.keras_mixers.weights.golden import DATA
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.damage
 
 
 class Command(NamedTuple):

@@ -77,7 +77,7 @@ def test_random_damage(reader: Reader, right: dict, tmp_path: Path) -> None:
     assert results["refused"]
 
 
-@pytest.mark.slow
+@pytest.mark.damage
 @every_reader
 def test_much_random_damage(reader: Reader, right: dict, tmp_path: Path) -> None:
     results = _damage_much(400, reader, tmp_path / reader.name, right[reader.name])

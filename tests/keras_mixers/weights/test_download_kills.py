@@ -18,7 +18,7 @@ from tests.keras_mixers.weights.downloads import (
 )
 from tests.keras_mixers.weights.file_server import FileServer
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.damage
 KILLS = 8
 
 

@@ -71,7 +71,7 @@ def test_random_damage(
     _check(name, damage, folder, model, right)
 
 
-@pytest.mark.slow
+@pytest.mark.damage
 @pytest.mark.parametrize("name", CHECKED + UNCHECKED)
 @settings(max_examples=600)
 @given(damage=damages)
@@ -81,7 +81,7 @@ def test_much_random_damage(
     _check(name, damage, folder, model, right)
 
 
-@pytest.mark.slow
+@pytest.mark.damage
 @pytest.mark.parametrize("name", CHECKED)
 def test_every_byte_of_an_archive(
     name: str, folder: Path, model: keras.Model, right: list[np.ndarray]
