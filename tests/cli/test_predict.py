@@ -239,7 +239,8 @@ def test_predict_refuses_models(folder: Path, tmp_path: Path, name: str) -> None
 def test_predict_refuses_a_damaged_model(folder: Path, tmp_path: Path) -> None:
     content = (folder / "run/model.keras").read_bytes()
     middle = len(content) // 2
-    damaged = content[:middle] + bytes(50) + content[middle + 50 :]
+    flipped = bytes(255 - byte for byte in content[middle : middle + 50])
+    damaged = content[:middle] + flipped + content[middle + 50 :]
     (tmp_path / "damaged.keras").write_bytes(damaged)
     message = failure(run("predict", tmp_path / "damaged.keras", folder / "good.jpg"))
     assert "damaged.keras can't be loaded as a Keras model (" in message

@@ -32,7 +32,8 @@ from training.data import open_data
 from training.data.sources.image_check import check_image
 from training.data.sources.npz import open_npz
 from training.errors import DataError, RecipeError, RunFolderError
-from training.evaluation.load_model import load_model, read_crop
+from training.evaluation.load_exports import read_crop
+from training.evaluation.load_model import load_model
 from training.recipes import find_recipe, read_recipe
 from training.run.data_record import _read as read_records
 from training.run.data_record import describe_data
