@@ -1,4 +1,4 @@
-"""Figures of a model's predictions and of what it has learned. Needs matplotlib."""
+"""Figures of a model's predictions."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from keras_mixers.layers import PatchEmbed
+from keras_mixers.visualize.canvas import RIGHT, WRONG, frame, image_axes, new_figure
+from keras_mixers.visualize.filters import draw_filters, first_filters
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure, FigureBase
-
-RIGHT, WRONG, FRAME = "#1a1a1a", "#c62828", "#757575"
-_FILTER_SIDE = 0.6  # inches
 
 
 def prediction_sheet(
@@ -55,33 +52,6 @@ def prediction_sheet(
     return figure
 
 
-def patch_filters(model: keras.Model, columns: int = 16) -> Figure:
-    """Draw the filters of a model's patch embedding in a grid.
-
-    Each filter is scaled to its own range, symmetric around zero. With one channel, weights above
-    zero are orange and those below are purple; with three channels, zero is grey.
-
-    Args:
-        model: A ConvMixer or an MLP-Mixer for images with 1 or 3 channels.
-        columns: Number of filters in a row.
-
-    Raises:
-        ValueError: If the model has no such patch embedding.
-        ImportError: If matplotlib is not installed.
-
-    Example:
-
-    >>> import keras_mixers
-    >>> figure = patch_filters(keras_mixers.ConvMixer(32, 1, patch_size=7))
-    >>> len(figure.axes)
-    32
-    """
-    filters = _read_filters(model)
-    figure = new_figure(_FILTER_SIDE * columns, _FILTER_SIDE * math.ceil(len(filters) / columns))
-    _draw_filters(figure, filters, columns)
-    return figure
-
-
 def save_overview(
     path: str | Path,
     model: keras.Model,
@@ -95,7 +65,7 @@ def save_overview(
 
     Args:
         path: The file to write; its ending, such as `.png`, chooses the format.
-        model: See `patch_filters`.
+        model: See `first_filters`.
         images: See `prediction_sheet`.
         probabilities: (B, classes).
         labels: (B,), the right classes.
@@ -103,47 +73,18 @@ def save_overview(
         title: Title above the images.
 
     Raises:
-        ValueError: See `prediction_sheet` and `patch_filters`.
+        ValueError: See `prediction_sheet` and `first_filters`.
         ImportError: If matplotlib is not installed.
     """
-    filters = _read_filters(model)
+    filters = first_filters(model)
     figure = new_figure(12, 6.4, dpi=150)
     grid = figure.add_gridspec(1, 2, width_ratios=(5.2, 1))
     left, right = (figure.add_subfigure(grid[i]) for i in range(2))
     left.suptitle(title, fontsize=12)
     _draw_predictions(left, images, probabilities, labels, names, columns=10)
     right.suptitle(f"{len(filters)} patch filters", fontsize=12)
-    _draw_filters(right, filters, columns=4)
+    draw_filters(right, filters, columns=4)
     figure.savefig(path)
-
-
-def new_figure(width: float, height: float, dpi: float | None = None) -> Figure:
-    """Return an empty figure, `width` and `height` in inches.
-
-    Raises:
-        ImportError: If matplotlib is not installed.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            f"Pictures need the package {error.name!r}, which is not installed: "
-            "pip install 'keras-mixers[visualization]'."
-        ) from None
-    return Figure(figsize=(width, height), layout="constrained", dpi=dpi)
-
-
-def image_axes(figure: FigureBase, count: int, columns: int) -> list[Axes]:
-    """Add `count` axes to a figure, in rows of `columns`."""
-    grid = figure.add_gridspec(math.ceil(count / columns), columns)
-    return [figure.add_subplot(grid[i // columns, i % columns]) for i in range(count)]
-
-
-def frame(axes: Axes, color: str = FRAME, width: float = 0.5) -> None:
-    """Give an image a thin frame instead of ticks."""
-    axes.set(xticks=[], yticks=[])
-    for spine in axes.spines.values():
-        spine.set(color=color, linewidth=width)
 
 
 def _draw_predictions(
@@ -181,30 +122,3 @@ def _draw_predictions(
             frame(axes)
         else:
             frame(axes, WRONG, 2.5)
-
-
-def _read_filters(model: keras.Model) -> np.ndarray:
-    """Return the filters of the patch embedding, (N, p, p, C)."""
-    embeddings = [layer for layer in model.layers if isinstance(layer, PatchEmbed)]
-    if not embeddings:
-        raise ValueError(
-            f"The model {model.name!r} has no PatchEmbed layer with filters to draw; "
-            "ConvMixer and MLPMixer have one."
-        )
-    kernel = keras.ops.convert_to_numpy(embeddings[0].conv.kernel)
-    if kernel.shape[2] not in (1, 3):
-        raise ValueError(
-            "Only filters with 1 or 3 channels can be drawn as images; those of the model "
-            f"{model.name!r} have {kernel.shape[2]}."
-        )
-    return kernel.transpose(3, 0, 1, 2)
-
-
-def _draw_filters(figure: FigureBase, filters: np.ndarray, columns: int) -> None:
-    for axes, weights in zip(image_axes(figure, len(filters), columns), filters, strict=True):
-        largest = max(float(np.abs(weights).max()), 1e-12)
-        if weights.shape[-1] == 1:
-            axes.imshow(weights, cmap="PuOr_r", vmin=-largest, vmax=largest)
-        else:
-            axes.imshow(0.5 + weights / (2 * largest))
-        frame(axes)

@@ -1,0 +1,216 @@
+"""Which pixels the features in an image's centre depend on, and how much."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_mixers.layers import PatchEmbed, SoftSplit
+from keras_mixers.visualize.canvas import frame, image_axes, new_figure, spread
+from keras_mixers.visualize.input_gradient import input_gradient
+from keras_mixers.visualize.network import (
+    Call,
+    Network,
+    check_images,
+    require_blocks,
+    take_apart,
+    to_maps,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHARES = (0.5, 0.95)
+_MOST_BLOCKS, _COLUMNS, _SIDE = 6, 3, 2.6
+_NOISE_IMAGES = 4
+
+
+class ReceptiveField(NamedTuple):
+    """The effective receptive field of a block's central features.
+
+    Attributes:
+        block: Number of the block.
+        centre: Row and column of the pixel on which they are centred, which may lie between two.
+        field: Mean absolute gradient (H, W), whose sum is 1.
+    """
+
+    block: int
+    centre: tuple[float, float]
+    field: np.ndarray
+
+    def radius(self, share: float) -> float:
+        """Return how far from the centre, in pixels, the nearest `share` of the field lies.
+
+        >>> ReceptiveField(0, (0.0, 1.0), np.array([[0.2, 0.5, 0.3]])).radius(0.5)
+        0.0
+        """
+        rows, columns = (np.arange(side) for side in self.field.shape)
+        distances = np.hypot(rows[:, None] - self.centre[0], columns - self.centre[1]).ravel()
+        order = np.argsort(distances, kind="stable")
+        held = np.cumsum(self.field.ravel()[order])
+        # A share that the sum misses by rounding is reached.
+        reached = int(np.searchsorted(held, share * held[-1] * (1 - 1e-6)))
+        return float(distances[order[reached]])
+
+
+def receptive_fields(
+    model: keras.Model,
+    images: np.ndarray | None = None,
+    blocks: Sequence[int] | None = None,
+) -> list[ReceptiveField]:
+    """Measure the effective receptive field of blocks: what their central features depend on.
+
+    For each image, the central features are added up with random signs, so that those of opposite
+    effect don't cancel out; the absolute gradient of the sum is averaged over images and channels.
+
+    Args:
+        model: A functional or sequential model with blocks of any family.
+        images: (B, H, W, C), pixels as the model takes them; by default four images of noise.
+        blocks: Numbers of the blocks, by default all.
+
+    Raises:
+        NoPictureError: If the model has no blocks, or their outputs aren't maps.
+        ValueError: If there is no such block, the model doesn't take these images, or it takes
+            images of any size and there are none.
+
+    Reference: Luo et al., https://arxiv.org/abs/1701.04128.
+
+    >>> import keras_mixers
+    >>> model = keras_mixers.ConvMixer(8, 1, patch_size=2, kernel_size=3, input_shape=(32, 32, 3))
+    >>> field = receptive_fields(model)[0].field
+    >>> int((field > 0).any(axis=0).sum())  # three patches of two pixels
+    6
+    """
+    network = take_apart(model)
+    found = require_blocks(network, "receptive fields")
+    numbers = range(len(found)) if blocks is None else blocks
+    if not all(0 <= i < len(found) for i in numbers):
+        raise ValueError(
+            f"blocks must be numbers from 0 to {len(found) - 1}; received {list(numbers)}."
+        )
+    if images is None:
+        images = noise_images(network.images.shape[1:])
+    images = check_images(images, network.images.shape)
+    return [_measure(network, found[i], i, images) for i in numbers]
+
+
+def noise_images(shape: Sequence[int | None], count: int = _NOISE_IMAGES) -> np.ndarray:
+    """Return images (B, H, W, C) of uniform noise in [0, 255], always the same.
+
+    Raises:
+        ValueError: If height or width is None.
+
+    >>> noise_images((4, 6, 3)).shape
+    (4, 4, 6, 3)
+    """
+    sides = [side for side in shape if side is not None]
+    if len(sides) < len(shape):
+        raise ValueError(
+            "The model takes images of any size: give images of the size that you mean; received "
+            "none."
+        )
+    return np.random.default_rng(0).uniform(0, 255, (count, *sides)).astype("float32")
+
+
+def receptive_field_figure(model: keras.Model, images: np.ndarray | None = None) -> Figure:
+    """Draw the effective receptive fields of up to six blocks, with their radii.
+
+    Brightness is the square root of the gradient, since most of a field is far weaker than its
+    centre. The solid circle holds 50 % of the field and the dashed one 95 %.
+
+    Args:
+        model: See `receptive_fields`.
+        images: See `receptive_fields`.
+
+    Raises:
+        NoPictureError: See `receptive_fields`.
+        ValueError: See `receptive_fields`.
+        ImportError: If matplotlib is not installed.
+
+    >>> import keras_mixers
+    >>> model = keras_mixers.ConvMixer(8, 1, patch_size=2, kernel_size=3, input_shape=(32, 32, 3))
+    >>> figure = receptive_field_figure(model)
+    >>> figure.axes[0].get_title().splitlines()[0]
+    'block 0'
+    """
+    count = len(require_blocks(take_apart(model), "receptive fields"))
+    return draw_fields(receptive_fields(model, images, spread(count, _MOST_BLOCKS)))
+
+
+def draw_fields(fields: Sequence[ReceptiveField]) -> Figure:
+    """Draw what `receptive_fields` returned; see `receptive_field_figure`."""
+    from matplotlib.patches import Circle
+
+    columns = min(len(fields), _COLUMNS)
+    rows = math.ceil(len(fields) / columns)
+    height, width = fields[0].field.shape
+    # The title of a lone block must fit, too.
+    figure = new_figure(
+        max(_SIDE * columns, 4.6), rows * (_SIDE * height / width + 0.5) + 0.6, dpi=120
+    )
+    figure.suptitle("Effective receptive field, circles hold 50 % and 95 %", fontsize=11)
+    for axes, each in zip(image_axes(figure, len(fields), columns), fields, strict=True):
+        axes.imshow(np.sqrt(each.field), cmap="inferno", vmin=0)
+        radii = [each.radius(share) for share in SHARES]
+        for radius, style in zip(radii, ("-", "--"), strict=True):
+            row, column = each.centre
+            axes.add_patch(
+                Circle((column, row), radius, fill=False, ec="#4fc3f7", lw=1.5, ls=style)
+            )
+        axes.set_title(
+            f"block {each.block}\n50 % within {radii[0]:.1f} px, 95 % {radii[1]:.1f} px",
+            fontsize=8,
+            pad=3,
+        )
+        axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+        frame(axes)
+    return figure
+
+
+def _measure(network: Network, call: Call, number: int, images: np.ndarray) -> ReceptiveField:
+    """Return the field of one block; images come one by one, which takes the least memory."""
+    model = keras.Model(network.images, call.output)
+    rng = np.random.default_rng(0)
+    total = np.zeros(images.shape[1:3])
+    for image in images:
+        values = ops.convert_to_numpy(model(image[None], training=False))
+        # An array like the output that picks the central features, each with a random sign.
+        places = to_maps(call, np.arange(values.size).reshape(values.shape))
+        rows, columns = places.shape[1:3]
+        picked = np.zeros(values.size, values.dtype)
+        chosen = places[0, rows // 2, columns // 2]
+        picked[chosen] = rng.choice([-1, 1], chosen.size)
+        signs = ops.convert_to_tensor(picked.reshape(values.shape))
+
+        def central(x: Any, signs: Any = signs) -> Any:
+            return ops.sum(model(x, training=False) * signs)
+
+        total += np.abs(input_gradient(central, image[None])[0]).mean(axis=-1)
+    centre = _centre(network, call, (rows, columns), images.shape[1:3])
+    return ReceptiveField(number, centre, total / max(float(total.sum()), 1e-30))
+
+
+def _centre(
+    network: Network, call: Call, grid: tuple[int, int], size: Sequence[int]
+) -> tuple[float, float]:
+    """Return the pixel on which the central features are centred."""
+    before = [each.layer for each in network.calls[: network.calls.index(call)]]
+    patches = [layer for layer in before if isinstance(layer, PatchEmbed | SoftSplit)]
+    if not patches:  # A stem of other layers: the position in proportion.
+        row, column = (
+            (count // 2 + 0.5) * side / count - 0.5 for count, side in zip(grid, size, strict=True)
+        )
+        return row, column
+    centre = [float(count // 2) for count in grid]
+    for layer in reversed(patches):
+        if isinstance(layer, PatchEmbed):
+            stride, kernel, padding = layer.patch_size, layer.patch_size, 0
+        else:
+            stride, kernel, padding = layer.stride, layer.kernel_size, layer.padding
+        centre = [stride * place - padding + (kernel - 1) / 2 for place in centre]
+    return centre[0], centre[1]
