@@ -14,6 +14,7 @@ from keras_mixers_cli.console import (
     plain_warnings,
     quiet_start,
 )
+from keras_mixers_cli.explain import explain
 from keras_mixers_cli.export import export
 from keras_mixers_cli.models import info, list_variants
 from keras_mixers_cli.predict import predict
@@ -49,6 +50,7 @@ app.command("few-shot")(few_shot)
 app.add_typer(export, name="export")
 app.command()(verify)
 app.command()(benchmark)
+app.command()(explain)
 
 
 def main() -> None:

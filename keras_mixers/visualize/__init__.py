@@ -26,8 +26,11 @@ from .network import NoPictureError as NoPictureError
 from .predictions import prediction_sheet as prediction_sheet
 from .predictions import save_overview as save_overview
 from .receptive_field import ReceptiveField as ReceptiveField
+from .receptive_field import draw_fields as draw_fields
+from .receptive_field import noise_images as noise_images
 from .receptive_field import receptive_field_figure as receptive_field_figure
 from .receptive_field import receptive_fields as receptive_fields
+from .receptive_field import shown_blocks as shown_blocks
 from .token_mixing import token_matrices as token_matrices
 from .token_mixing import token_mixing_figure as token_mixing_figure
 from .token_mixing import token_mixing_maps as token_mixing_maps

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, FigureBase
 
-RIGHT, WRONG, FRAME = "#1a1a1a", "#c62828", "#757575"
+RIGHT, WRONG, FRAME, GAP = "#1a1a1a", "#c62828", "#757575", "#e0e0e0"
 # Orange above zero and purple below, which colour-blind people tell apart.
 SIGNED = "PuOr_r"
 _BLOCKS_IN_A_ROW = 4
@@ -100,6 +100,7 @@ def blocks_figure(title: str, mosaics: Sequence[tuple[str, np.ndarray]]) -> Figu
     for axes, (name, values) in zip(
         image_axes(figure, len(mosaics), columns), mosaics, strict=True
     ):
+        axes.set_facecolor(GAP)  # Zero is white.
         axes.imshow(values, cmap=SIGNED, vmin=-1, vmax=1, interpolation="nearest")
         axes.set_title(name, fontsize=9, pad=3)
         frame(axes)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SHARES = (0.5, 0.95)
 _MOST_BLOCKS, _COLUMNS, _SIDE = 6, 3, 2.6
-_NOISE_IMAGES = 4
+_LEAST_DRAWS, _PIXELS_AT_ONCE = 8, 1 << 15
 
 
 class ReceptiveField(NamedTuple):
@@ -65,12 +65,13 @@ def receptive_fields(
 ) -> list[ReceptiveField]:
     """Measure the effective receptive field of blocks: what their central features depend on.
 
-    For each image, the central features are added up with random signs, so that those of opposite
-    effect don't cancel out; the absolute gradient of the sum is averaged over images and channels.
+    The central features are added up with random signs, so that those of opposite effect don't
+    cancel out, once for each image, and at least eight times. The absolute gradient of the sum is
+    averaged over these times and over the channels of the pixels.
 
     Args:
         model: A functional or sequential model with blocks of any family.
-        images: (B, H, W, C), pixels as the model takes them; by default four images of noise.
+        images: (B, H, W, C), pixels as the model takes them; by default eight images of noise.
         blocks: Numbers of the blocks, by default all.
 
     Raises:
@@ -99,14 +100,14 @@ def receptive_fields(
     return [_measure(network, found[i], i, images) for i in numbers]
 
 
-def noise_images(shape: Sequence[int | None], count: int = _NOISE_IMAGES) -> np.ndarray:
+def noise_images(shape: Sequence[int | None], count: int = _LEAST_DRAWS) -> np.ndarray:
     """Return images (B, H, W, C) of uniform noise in [0, 255], always the same.
 
     Raises:
         ValueError: If height or width is None.
 
     >>> noise_images((4, 6, 3)).shape
-    (4, 4, 6, 3)
+    (8, 4, 6, 3)
     """
     sides = [side for side in shape if side is not None]
     if len(sides) < len(shape):
@@ -138,8 +139,20 @@ def receptive_field_figure(model: keras.Model, images: np.ndarray | None = None)
     >>> figure.axes[0].get_title().splitlines()[0]
     'block 0'
     """
-    count = len(require_blocks(take_apart(model), "receptive fields"))
-    return draw_fields(receptive_fields(model, images, spread(count, _MOST_BLOCKS)))
+    return draw_fields(receptive_fields(model, images, shown_blocks(model)))
+
+
+def shown_blocks(model: keras.Model) -> list[int]:
+    """Return the numbers of the blocks that `receptive_field_figure` draws.
+
+    Raises:
+        NoPictureError: If the model has no blocks.
+
+    >>> import keras_mixers
+    >>> shown_blocks(keras_mixers.ConvMixer(8, 8, patch_size=2, input_shape=(32, 32, 3)))
+    [0, 1, 3, 4, 6, 7]
+    """
+    return spread(len(require_blocks(take_apart(model), "receptive fields")), _MOST_BLOCKS)
 
 
 def draw_fields(fields: Sequence[ReceptiveField]) -> Figure:
@@ -173,25 +186,30 @@ def draw_fields(fields: Sequence[ReceptiveField]) -> Figure:
 
 
 def _measure(network: Network, call: Call, number: int, images: np.ndarray) -> ReceptiveField:
-    """Return the field of one block; images come one by one, which takes the least memory."""
+    """Return the field of one block."""
     model = keras.Model(network.images, call.output)
     rng = np.random.default_rng(0)
-    total = np.zeros(images.shape[1:3])
-    for image in images:
-        values = ops.convert_to_numpy(model(image[None], training=False))
-        # An array like the output that picks the central features, each with a random sign.
+    height, width = images.shape[1:3]
+    total = np.zeros((height, width))
+    draws = np.arange(max(len(images), _LEAST_DRAWS)) % len(images)
+    # Large images come one by one, because gradients keep what every layer computed.
+    at_once = max(1, _PIXELS_AT_ONCE // (height * width))
+    for start in range(0, len(draws), at_once):
+        batch = images[draws[start : start + at_once]]
+        values = ops.convert_to_numpy(model(batch, training=False))
+        # The same maps, but each number is its own place: those of the centre get a sign.
         places = to_maps(call, np.arange(values.size).reshape(values.shape))
         rows, columns = places.shape[1:3]
-        picked = np.zeros(values.size, values.dtype)
-        chosen = places[0, rows // 2, columns // 2]
-        picked[chosen] = rng.choice([-1, 1], chosen.size)
-        signs = ops.convert_to_tensor(picked.reshape(values.shape))
+        central = places[:, rows // 2, columns // 2]
+        signs = np.zeros(values.size, values.dtype)
+        signs[central] = rng.choice([-1, 1], central.shape)
+        weights = ops.convert_to_tensor(signs.reshape(values.shape))
 
-        def central(x: Any, signs: Any = signs) -> Any:
-            return ops.sum(model(x, training=False) * signs)
+        def signed_sum(x: Any, weights: Any = weights) -> Any:
+            return ops.sum(model(x, training=False) * weights)
 
-        total += np.abs(input_gradient(central, image[None])[0]).mean(axis=-1)
-    centre = _centre(network, call, (rows, columns), images.shape[1:3])
+        total += np.abs(input_gradient(signed_sum, batch)).mean(axis=-1).sum(axis=0)
+    centre = _centre(network, call, (rows, columns), (height, width))
     return ReceptiveField(number, centre, total / max(float(total.sum()), 1e-30))
 
 

@@ -39,7 +39,7 @@ def describe_classes(
         scores = keras.ops.convert_to_numpy(keras.ops.softmax(scores))
     names = names or [f"class {i}" for i in range(scores.shape[1])]
     best = decode_predictions(scores, top, names)[0]
-    return "\n".join(f"{share:.0%}  {name}" for name, share in best)
+    return "\n".join(f"{100 * share:.0f} %  {name}" for name, share in best)
 
 
 def _are_probabilities(scores: np.ndarray) -> bool:

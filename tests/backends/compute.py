@@ -11,6 +11,7 @@ import numpy as np
 
 import keras_mixers
 from keras_mixers.layers import DropPath, TokenPerformer, TokenTransformer, TransformerBlock
+from keras_mixers.visualize import attention_rollout, feature_maps, grad_cam, receptive_fields
 from tests.helpers.backend_gradients import PAIRS, draw, gradients
 from tests.helpers.rounding import roundings_in
 from tests.helpers.tiny_models import BUILDERS, SHAPE, build
@@ -45,6 +46,7 @@ def run(name: str, folder: Path, other: Path | None) -> Arrays:
     model, images = model_and_images(name)
     arrays = {"logits": logits(model, images), "roundings": np.array(roundings_in(model.weights))}
     model.save(folder / f"{name}.keras")
+    arrays.update(pictures(model, images))
     arrays["loaded"] = logits(keras.saving.load_model(folder / f"{name}.keras"), images)
     if other is not None:
         arrays["of_other"] = logits(keras.saving.load_model(other / f"{name}.keras"), images)
@@ -55,6 +57,18 @@ def run(name: str, folder: Path, other: Path | None) -> Arrays:
     arrays["loss"] = np.array(model.train_on_batch(images, np.arange(4)), "float32")
     arrays["trained"] = logits(model, images)
     return arrays
+
+
+def pictures(model: keras.Model, images: np.ndarray) -> Arrays:
+    """Return what the pictures of a model show, in units of the largest number of each."""
+    found = {
+        "grad_cam": grad_cam(model, images, block=0, classes=[0, 1, 2, 3]),
+        "receptive_field": receptive_fields(model, images[:1], blocks=[1])[0].field,
+        "feature_maps": feature_maps(model, images)[1],
+    }
+    if any(isinstance(layer, TransformerBlock) for layer in model.layers):
+        found["attention_rollout"] = attention_rollout(model, images)
+    return {f"pictures/{name}": array / np.abs(array).max() for name, array in found.items()}
 
 
 def layers_alone() -> Arrays:

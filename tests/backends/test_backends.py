@@ -74,6 +74,25 @@ def test_saved_model_gives_the_same_bits(
     np.testing.assert_array_equal(arrays[f"{name}/loaded"], arrays[f"{name}/logits"])
 
 
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("name", BUILDERS)
+def test_pictures_are_those_of_tensorflow(
+    computed: dict[str, Arrays], name: str, backend: str
+) -> None:
+    expected = {
+        key: array
+        for key, array in computed["tensorflow"].items()
+        if key.startswith(f"{name}/pictures/")
+    }
+    has_attention = name.startswith(("t2t", "vit", "deit"))
+    assert len(expected) == (4 if has_attention else 3)
+    for key, array in expected.items():
+        # Forward and back.
+        roundings = 2 * int(computed[backend][f"{name}/roundings"])
+        assert np.ptp(array) > 0.01
+        assert_close(computed[backend][key], array, roundings)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", BUILDERS)
 def test_training_step(computed: dict[str, Arrays], name: str, backend: str) -> None:

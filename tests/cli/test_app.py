@@ -25,6 +25,7 @@ from training.errors import TrainingError
         ("list", "mixer_b16"),
         ("info mixer_b16", "59,880,472"),
         ("weights", "imagenet1k-Mixer-B_16.npz"),
+        ("explain --help", "receptive-field"),
         ("recipes", "convmixer_digits"),
         ("train convmixer_digits --show", '"epochs": 20'),
         ("compare", "patches_or_attention"),

@@ -90,7 +90,7 @@ def test_figure_has_the_rollout_and_the_top_classes() -> None:
     left, right = attention_rollout_figure(network("vit"), IMAGES[0], names).axes
     scores = np.asarray(network("vit")(IMAGES[:1]))[0]
     best = np.argsort(-scores)[:3]
-    assert left.get_title() == "\n".join(f"{scores[i]:.0%}  {names[i]}" for i in best)
+    assert left.get_title() == "\n".join(f"{100 * scores[i]:.0f} %  {names[i]}" for i in best)
     drawn = right.images[1].get_array()
     np.testing.assert_array_equal(drawn, attention_rollout(network("vit"), IMAGES[:1])[0])
 

@@ -57,7 +57,7 @@ def test_field_of_a_linear_network_is_its_impulse_response() -> None:
     responses = np.asarray(model(pulses * 64))[:, 2, 3] / 64
     slopes = (responses[1:] - responses[0]).reshape(8, 12, 2, 3)
     images, rng = np.zeros((2, 8, 12, 2)), np.random.default_rng(0)
-    expected = sum(np.abs(slopes @ rng.choice([-1, 1], 3)).mean(axis=-1) for _ in images)
+    expected = sum(np.abs(slopes @ rng.choice([-1, 1], 3)).mean(axis=-1) for _ in range(8))
     (found,) = receptive_fields(model, images)
     np.testing.assert_allclose(found.field, expected / expected.sum(), rtol=1e-4, atol=1e-7)
 
