@@ -33,13 +33,13 @@ def overlay_figure(image: np.ndarray, values: np.ndarray, titles: tuple[str, str
     image = np.asarray(image)
     height, width = image.shape[:2]
     lines = max(title.count("\n") for title in titles) + 1
-    figure = new_figure(2 * _SIDE, _SIDE * height / width + 0.2 * lines + 0.1, dpi=120)
+    figure = new_figure(2 * _SIDE, _SIDE * height / width + 0.2 * lines + 0.4, dpi=120)
     left, right = figure.subplots(1, 2)
     for axes, title in zip((left, right), titles, strict=True):
         draw_image(axes, image)
         axes.set_title(title, fontsize=9, pad=4, parse_math=False)
     edges = (-0.5, width - 0.5, height - 0.5, -0.5)
-    right.imshow(values, cmap="inferno", alpha=0.6, extent=edges, interpolation="bilinear", vmin=0)
+    right.imshow(values, cmap="inferno", alpha=0.6, extent=edges, interpolation="bilinear")
     return figure
 
 
@@ -48,5 +48,5 @@ def draw_image(axes: Axes, image: np.ndarray) -> None:
     pixels = np.clip(np.asarray(image, "float32") / 255, 0, 1)
     if pixels.shape[-1] != 3:
         pixels = pixels.mean(axis=-1)
-    axes.imshow(pixels, cmap="gray", vmin=0, vmax=1)
+    axes.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     frame(axes)

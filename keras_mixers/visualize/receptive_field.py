@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHARES = (0.5, 0.95)
-_MOST_BLOCKS, _COLUMNS, _SIDE = 6, 3, 2.6
+_MOST_BLOCKS, _SIDE = 6, 2.6
 _LEAST_DRAWS, _PIXELS_AT_ONCE = 8, 1 << 15
 
 
@@ -159,7 +159,7 @@ def draw_fields(fields: Sequence[ReceptiveField]) -> Figure:
     """Draw what `receptive_fields` returned; see `receptive_field_figure`."""
     from matplotlib.patches import Circle
 
-    columns = min(len(fields), _COLUMNS)
+    columns = math.ceil(math.sqrt(len(fields)))
     rows = math.ceil(len(fields) / columns)
     height, width = fields[0].field.shape
     # The title of a lone block must fit, too.
@@ -168,7 +168,7 @@ def draw_fields(fields: Sequence[ReceptiveField]) -> Figure:
     )
     figure.suptitle("Effective receptive field, circles hold 50 % and 95 %", fontsize=11)
     for axes, each in zip(image_axes(figure, len(fields), columns), fields, strict=True):
-        axes.imshow(np.sqrt(each.field), cmap="inferno", vmin=0)
+        axes.imshow(np.sqrt(each.field), cmap="inferno", vmin=0, interpolation="nearest")
         radii = [each.radius(share) for share in SHARES]
         for radius, style in zip(radii, ("-", "--"), strict=True):
             row, column = each.centre

@@ -23,7 +23,7 @@ def side_by_side(figures: Sequence[Figure]) -> Image.Image:
 
     >>> from keras_mixers.visualize import new_figure
     >>> side_by_side([new_figure(1, 1, dpi=50), new_figure(2, 3, dpi=50)]).size
-    (166, 150)
+    (186, 160)
     """
     pictures = [_to_picture(figure) for figure in figures]
     if not pictures:
@@ -72,6 +72,6 @@ def _height(column: list[Image.Image]) -> int:
 
 def _to_picture(figure: Figure) -> Image.Image:
     content = io.BytesIO()
-    figure.savefig(content, format="png")
+    figure.savefig(content, format="png", bbox_inches="tight", pad_inches=0.1)
     with Image.open(content) as picture:
         return picture.convert("RGB")
