@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from hub_export.exportable_model import load_exportable_model
+from hub_export.exportable_model import ExportableModel, load_exportable_model
 from keras_mixers.catalogue import list_models
 from keras_mixers.inference import image_shape, read_pixels
 from keras_mixers.run_files import read_preprocessing
@@ -98,10 +98,7 @@ def open_subject(
         FileNotFoundError: If there is no such model or image.
         ValueError: If one can't be read.
     """
-    is_variant = name in list_models() and not Path(name).exists()
-    if is_variant and weights is None:
-        raise UsageError(f"{name} needs --weights; see `keras-mixers weights {name}`.")
-    origin = load_exportable_model(name, weights if is_variant else None)
+    origin = _open_model(name, weights)
     height, width, _ = origin.model.inputs[0].shape[1:]
     # With several models, the size is for those that take any.
     shape = image_shape(origin.model, size if None in (height, width) else None)
@@ -109,3 +106,10 @@ def open_subject(
     pixels = [read_pixels(path, origin.model, shape, preprocessing) for path in images]
     stacked = np.stack(pixels) if pixels else np.zeros((0, *shape))
     return Subject(Path(name).name, origin.model, origin.labels, stacked, block)
+
+
+def _open_model(name: str, weights: str | None) -> ExportableModel:
+    is_variant = name in list_models() and not Path(name).exists()
+    if is_variant and weights is None:
+        raise UsageError(f"{name} needs --weights; see `keras-mixers weights {name}`.")
+    return load_exportable_model(name, weights if is_variant else None)

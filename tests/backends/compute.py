@@ -68,7 +68,11 @@ def pictures(model: keras.Model, images: np.ndarray) -> Arrays:
     }
     if any(isinstance(layer, TransformerBlock) for layer in model.layers):
         found["attention_rollout"] = attention_rollout(model, images)
-    return {f"pictures/{name}": array / np.abs(array).max() for name, array in found.items()}
+    # What is added up in float64 was computed in float32.
+    return {
+        f"pictures/{name}": (array / np.abs(array).max()).astype("float32")
+        for name, array in found.items()
+    }
 
 
 def layers_alone() -> Arrays:

@@ -10,6 +10,8 @@ from safetensors.numpy import save_file
 
 import keras_mixers
 from keras_mixers.visualize import receptive_fields
+from keras_mixers_cli.explain import What
+from keras_mixers_cli.pictures import PICTURES
 from tests.helpers.command_line import failure, run
 from tests.helpers.explained import randomised
 
@@ -175,6 +177,10 @@ def test_nothing_is_overwritten_untold(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "out/contact-sheet.png").touch()
     assert run(*arguments, "--overwrite").exit_code == 0
     assert names(tmp_path / "out") == {"depthwise.png", "contact-sheet.png"}
+
+
+def test_every_picture_has_a_name_on_the_command_line() -> None:
+    assert [str(what) for what in What] == list(PICTURES)
 
 
 def test_other_names_of_pictures_are_refused(folder: Path) -> None:

@@ -34,7 +34,7 @@ def test_maps_are_the_outputs_of_the_blocks(name: str) -> None:
 
 def test_useless_channels() -> None:
     maps = np.random.default_rng(0).uniform(-1, 1, (4, 6, 9)).astype("float32")
-    maps[..., 2] = 3.0  # The same everywhere.
+    maps[..., 2] = 300.0  # The same everywhere: not saturated as well.
     maps[..., 4] = 1e-3 * maps[..., 4]
     maps[1, 1, 7] = -40.0
     dead, saturated = useless_channels(maps)

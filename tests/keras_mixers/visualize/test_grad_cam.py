@@ -76,13 +76,11 @@ def test_every_family_has_a_map_by_default(name: str) -> None:
     found = grad_cam(model, IMAGES)
     assert (found >= 0).all()
     assert found.any()
-    scores = np.asarray(model(IMAGES))
-    np.testing.assert_array_equal(found, grad_cam(model, IMAGES, classes=scores.argmax(axis=1)))
     # A class token reads the patches for the last time in the last block.
     has_class_token = name.startswith("t2t") or name in ("vit", "deit_distilled")
     block = 0 if has_class_token else 1
-    np.testing.assert_array_equal(found, grad_cam(model, IMAGES, block=block))
-    np.testing.assert_array_equal(found, grad_cam(model, IMAGES, block=block - 2))
+    best = np.asarray(model(IMAGES)).argmax(axis=1)
+    np.testing.assert_array_equal(found, grad_cam(model, IMAGES, block - 2, best))
 
 
 def test_after_the_last_block_the_class_token_reads_no_patch() -> None:
