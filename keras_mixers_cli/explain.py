@@ -1,5 +1,8 @@
 """`keras-mixers explain`."""
 
+import logging
+import warnings
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -44,7 +47,7 @@ def explain(
     ],
     images: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[IMAGE]...", help="Image files, or more models to draw beside."),
+        typer.Argument(metavar="IMAGE", help="Image files, or more models to draw beside."),
     ] = None,
     what: Annotated[
         list[What] | None,
@@ -83,16 +86,19 @@ def explain(
     check_writable(out, overwrite, _SHEET)
     models, files = _split([model, *(images or ())])
     _check_images(what, files)
-    subjects = [open_subject(name, weights, files, size, block) for name in models]
-    drawn = _draw(subjects, what, files)
-    pictures = {name: side_by_side(figures) for name, figures in drawn.items()}
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
+    # Pillow warns of what it can read all the same, and matplotlib of letters that its font lacks.
+    with warnings.catch_warnings(action="ignore"):
+        subjects = [open_subject(name, weights, files, size, block) for name in models]
+        drawn = _draw(subjects, what, files)
+        pictures = {name: side_by_side(figures) for name, figures in drawn.items()}
     with write_atomically(out, overwrite, _SHEET) as place:
         place.mkdir()
         for name, picture in {**pictures, _SHEET: contact_sheet([*pictures.values()])}.items():
             picture.save(place / name, optimize=True)
     for name in (*pictures, _SHEET):
         echo(out / name)
-    if f"{What.receptive_field}.png" in pictures:
+    if f"{What.receptive_field}.png" in drawn:
         _print_fields(subjects)
 
 
@@ -175,11 +181,14 @@ def _unlike(stems: list[str]) -> list[str]:
 def _print_fields(subjects: list["Subject"]) -> None:
     from rich.table import Table
 
+    from keras_mixers.visualize import NoPictureError
+
     table = Table("receptive field", "block")
     for heading in ("50 % within", "95 % within"):
         table.add_column(heading, justify="right")
     for subject in subjects:
-        for field in subject.fields:
-            radii = (f"{field.radius(share):.1f} px" for share in (0.5, 0.95))
-            table.add_row(subject.name, str(field.block), *radii)
+        with suppress(NoPictureError):  # Another model has one.
+            for field in subject.fields:
+                radii = (f"{field.radius(share):.1f} px" for share in (0.5, 0.95))
+                table.add_row(subject.name, str(field.block), *radii)
     print_table(table)

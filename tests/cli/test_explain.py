@@ -95,8 +95,10 @@ def test_a_picture_that_one_model_lacks_is_drawn_of_the_others(
     folder: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    result = run("explain", folder / "run", folder / "mixer.keras", "--out", out)
+    models = (folder / name for name in ("run", "mixer.keras", "plain.keras"))
+    result = run("explain", *models, "--out", out)
     assert result.exit_code == 0, result.output
+    assert result.stderr == ""
     whats = ("filters", "token-mixing", "depthwise", "receptive-field", "contact-sheet")
     assert names(out) == {f"{what}.png" for what in whats}
 
