@@ -54,6 +54,7 @@ COMMANDS = (
     Command("tflite again", "export tflite {}/run {}/old.tflite --overwrite", 10, "old.tflite"),
     Command("hub", "export hub {}/run {}/out --tar", 6, "out"),
     Command("hub again", "export hub {}/run {}/old --overwrite", 5, "old"),
+    Command("explain", "explain {}/run {}/a.png --what filters --out {}/new", 20, "new"),
     Command("verify", "verify {}/old.tflite --against {}/run", 24),
 )
 # Keras doesn't remove the empty folder that it makes for every file.
