@@ -1,11 +1,12 @@
 """The public names of keras_mixers."""
 
+from typing import TYPE_CHECKING
+
 from keras_mixers.catalogue import list_models as list_models
 from keras_mixers.catalogue import model_info as model_info
 from keras_mixers.catalogue.preprocessing import Preprocessing as Preprocessing
 from keras_mixers.catalogue.source import Source as Source
 from keras_mixers.catalogue.variant import Variant as Variant
-from keras_mixers.inference import evaluation_images as evaluation_images
 from keras_mixers.labels import decode_predictions as decode_predictions
 from keras_mixers.layers import MLP as MLP
 from keras_mixers.layers import Affine as Affine
@@ -39,3 +40,15 @@ from keras_mixers.weights.by_name import download_weights as download_weights
 from keras_mixers.weights.errors import CheckpointError as CheckpointError
 from keras_mixers.weights.errors import DownloadError as DownloadError
 from keras_mixers.weights.load import load_checkpoint as load_checkpoint
+
+if TYPE_CHECKING:
+    from keras_mixers.inference import evaluation_images as evaluation_images
+
+
+def __getattr__(name: str) -> object:
+    if name != "evaluation_images":
+        raise AttributeError(f"module 'keras_mixers' has no attribute {name!r}")
+    # It needs Pillow, which building and loading models doesn't.
+    from keras_mixers.inference import evaluation_images
+
+    return evaluation_images
