@@ -1,11 +1,13 @@
 """Uses SavedModels of TensorFlow Hub as layers of Keras 3."""
 
 import inspect
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import keras
 import tensorflow as tf
@@ -154,7 +156,17 @@ def _one_line_errors(handle: str) -> Iterator[None]:
         yield
     except (*ARCHIVE_ERRORS, tf.errors.OpError) as error:
         reason = str(error).strip().split("\n")[0].rstrip(".")
+        _close_connections(error)
         raise OSError(f"{handle!r} can't be loaded ({reason}); {_EXPECTED}.") from error
+
+
+def _close_connections(error: BaseException | None) -> None:
+    """Close what tensorflow_hub leaves open to the frames of the errors that it raises."""
+    while error is not None:
+        if isinstance(error, HTTPError):
+            error.close()
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
 
 
 def _callable_part(root: Any, handle: str, part: str | None) -> Any:
