@@ -1,5 +1,6 @@
 """Our networks beside timm's at full size, with the same random weights, on the same images."""
 
+import gc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,7 @@ class Pair:
 
 @pytest.fixture(scope="module")
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    gc.collect()  # Keras's models hold themselves in cycles, and a large one needs the memory.
     theirs = timm_reference.random_model(VARIANTS[request.param])
     ours = keras_mixers.create_model(request.param, classifier_activation=None)
     load(ours, theirs, tmp_path_factory.mktemp("weights"))
@@ -175,6 +177,7 @@ def test_gradients_in_training_mode(pair: Pair, report: Report, tmp_path: Path) 
     timm_reference.write_gradients(pair.theirs, images, factors, path)
 
     network = _in_float64(pair, images.shape[1:])
+    gc.collect()
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(network(images.astype("float64"), training=True) * factors)
     found = tape.gradient(loss, [weight.value for weight in network.trainable_weights])
