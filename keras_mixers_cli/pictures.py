@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from hub_export.exportable_model import ExportableModel, load_exportable_model
-from keras_mixers.catalogue import list_models
+from hub_export.named_model import Form, find_model
 from keras_mixers.inference import image_shape, read_pixels
 from keras_mixers.run_files import read_preprocessing
 from keras_mixers.visualize import (
@@ -21,11 +21,10 @@ from keras_mixers.visualize import (
     grad_cam_figure,
     noise_images,
     patch_filters,
-    receptive_fields,
-    shown_blocks,
+    shown_fields,
     token_mixing_figure,
 )
-from keras_mixers_cli.console import UsageError
+from keras_mixers_cli.model_argument import check_model
 
 if TYPE_CHECKING:
     import keras
@@ -56,7 +55,7 @@ class Subject:
     def fields(self) -> list[ReceptiveField]:
         """The receptive fields of the blocks that are drawn, measured once."""
         images = self.images if len(self.images) else noise_images(self.images.shape[1:])
-        return receptive_fields(self.model, images, shown_blocks(self.model))
+        return shown_fields(self.model, images)
 
 
 class Picture(NamedTuple):
@@ -109,7 +108,6 @@ def open_subject(
 
 
 def _open_model(name: str, weights: str | None) -> ExportableModel:
-    is_variant = name in list_models() and not Path(name).exists()
-    if is_variant and weights is None:
-        raise UsageError(f"{name} needs --weights; see `keras-mixers weights {name}`.")
-    return load_exportable_model(name, weights if is_variant else None)
+    own_weights = weights if find_model(name).form is Form.VARIANT else None
+    check_model(name, own_weights, keras=True)
+    return load_exportable_model(name, own_weights)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from hub_export.benchmark.measure import Comparison
+from keras_mixers.visualize import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,15 +27,13 @@ def plot_comparison(found: Comparison, title: str) -> "Figure":
     >>> plot_comparison(found, "mixer").axes[0].get_title()
     'mixer'
     """
-    from matplotlib.figure import Figure
-
     rows = found.measurements
     medians = [row.median for row in rows]
     spans = [
         [row.median - min(row.milliseconds) for row in rows],
         [max(row.milliseconds) - row.median for row in rows],
     ]
-    figure = Figure(figsize=(7, 1 + 0.35 * len(rows)), layout="constrained")
+    figure = new_figure(7, 1 + 0.35 * len(rows))
     axes = figure.subplots()
     bars = axes.barh([row.runtime for row in rows], medians, xerr=spans, color="tab:blue")
     axes.bar_label(bars, [f" {value:.3g}" for value in medians], label_type="edge")

@@ -1,18 +1,15 @@
 """One network in one runtime, in a process of its own: `start` loads it, `seconds` times it."""
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 
 from hub_export.benchmark.runtimes import Call, Runtime
+from hub_export.benchmark.turns import median_seconds
 from hub_export.verification.worker import load_export
 
-# For how long calls are repeated: a small network takes less than a millisecond.
-LEAST_SECONDS = 0.2
 _network: list[Callable[[], np.ndarray]] = []
 
 
@@ -28,18 +25,8 @@ def start(runtime: Runtime, path: Path, pixels: np.ndarray, threads: int) -> np.
 
 
 def seconds(_: str) -> float:
-    """Return the median time of a call, after one to warm up because another process ran before."""
-    _network[0]()
-    times = [_seconds_of_a_call()]
-    while sum(times) < LEAST_SECONDS:
-        times.append(_seconds_of_a_call())
-    return median(times)
-
-
-def _seconds_of_a_call() -> float:
-    begun = time.perf_counter()
-    _network[0]()
-    return time.perf_counter() - begun
+    """Return the median time of a call."""
+    return median_seconds(_network[0])
 
 
 def _load_keras(call: Call, path: Path, pixels: np.ndarray, threads: int) -> Callable:

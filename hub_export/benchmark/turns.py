@@ -1,8 +1,13 @@
 """Runs the sides of a comparison, each in a process of its own, in turn."""
 
 import multiprocessing
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
+from statistics import median
+
+# For how long calls are repeated: a small network takes less than a millisecond.
+LEAST_SECONDS = 0.2
 
 
 def new_process() -> ProcessPoolExecutor:
@@ -27,3 +32,14 @@ def time_in_turns(
         for process, mode in turns if i % 2 == 0 else reversed(turns):
             times[mode].append(process.submit(seconds, mode).result())
     return times
+
+
+def median_seconds(call: Callable[[], object]) -> float:
+    """Return the median time of a call, after one to warm up because something else ran before."""
+    call()
+    times: list[float] = []
+    while sum(times) < LEAST_SECONDS:
+        begun = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - begun)
+    return median(times)

@@ -136,11 +136,17 @@ def main(path: str, pixels: str, outputs: str) -> None:
     np.savez(outputs, **whole)
 
 
-def _end_with_input() -> None:
-    os.read(sys.stdin.fileno(), 1)
-    os._exit(1)
+def end_with_standard_input() -> None:
+    """End this process as soon as the one that started it is gone: its end of the pipe closes."""
+
+    def wait() -> None:
+        while os.read(0, 1):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_end_with_input, daemon=True).start()
+    end_with_standard_input()
     main(*sys.argv[1:])

@@ -53,9 +53,7 @@ def _count(layer: keras.layers.Layer) -> int | None:
     match layer:
         case PatchEmbed():
             return n * _weights([layer.conv])
-        case keras.layers.Dense() | keras.layers.Conv2D():
-            return n * _weights([layer])
-        case keras.layers.DepthwiseConv2D():
+        case keras.layers.Dense() | keras.layers.Conv2D() | keras.layers.DepthwiseConv2D():
             return n * _weights([layer])
     return _count_block(layer, n, channels)
 

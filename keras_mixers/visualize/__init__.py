@@ -30,7 +30,7 @@ from .receptive_field import draw_fields as draw_fields
 from .receptive_field import noise_images as noise_images
 from .receptive_field import receptive_field_figure as receptive_field_figure
 from .receptive_field import receptive_fields as receptive_fields
-from .receptive_field import shown_blocks as shown_blocks
+from .receptive_field import shown_fields as shown_fields
 from .token_mixing import token_matrices as token_matrices
 from .token_mixing import token_mixing_figure as token_mixing_figure
 from .token_mixing import token_mixing_maps as token_mixing_maps

@@ -10,7 +10,12 @@ import numpy as np
 from keras import ops
 
 from keras_mixers.layers import TransformerBlock
-from keras_mixers.visualize.network import NoPictureError, require_blocks, take_apart
+from keras_mixers.visualize.network import (
+    Network,
+    NoPictureError,
+    require_blocks,
+    take_apart,
+)
 from keras_mixers.visualize.overlay import overlay_figure
 from keras_mixers.visualize.scores import describe_classes
 
@@ -89,12 +94,15 @@ def attention_rollout(model: keras.Model, images: np.ndarray) -> np.ndarray:
     >>> attention_rollout(model, np.zeros((1, 32, 48, 3))).shape
     (1, 2, 3)
     """
-    network = take_apart(model)
+    return _rollout(take_apart(model), images)
+
+
+def _rollout(network: Network, images: np.ndarray) -> np.ndarray:
     blocks = require_blocks(network, "attention", TransformerBlock)
     grid, tokens = blocks[0].grid, blocks[0].input.shape[1]
     if grid is None or tokens is None or tokens < grid[0] * grid[1]:
         raise NoPictureError(
-            f"The attention of the model {model.name!r} can't be drawn: expected a PatchEmbed or "
+            f"The attention of the model {network.name!r} can't be drawn: expected a PatchEmbed or "
             f"SoftSplit with at most {tokens} patches, received a grid of {grid}."
         )
     inputs = network.compute([block.input for block in blocks], images)
@@ -128,6 +136,7 @@ def attention_rollout_figure(
     >>> figure.axes[1].get_title()
     'attention rollout'
     """
-    values = attention_rollout(model, np.asarray(image)[None])[0]
-    titles = (describe_classes(take_apart(model), image, names), "attention rollout")
+    network = take_apart(model)
+    values = _rollout(network, np.asarray(image)[None])[0]
+    titles = (describe_classes(network, image, names), "attention rollout")
     return overlay_figure(image, values, titles)

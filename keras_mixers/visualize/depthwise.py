@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_mixers.layers import ConvMixerBlock
 from keras_mixers.visualize.canvas import blocks_figure, mosaic, to_signed
-from keras_mixers.visualize.network import NoPictureError, find_layers, weights_of
+from keras_mixers.visualize.network import largest_first, require_layers, weights_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,18 +36,9 @@ def depthwise_kernels(model: keras.Model) -> list[np.ndarray]:
     >>> [kernels.shape for kernels in depthwise_kernels(model)]
     [(8, 5, 5), (8, 5, 5)]
     """
-    blocks = find_layers(model, ConvMixerBlock)
-    if not blocks:
-        raise NoPictureError(
-            f"The model {model.name!r} has no depthwise kernels: expected blocks of type "
-            "ConvMixerBlock, received none."
-        )
-    found = []
-    for block in blocks:
-        kernels = weights_of(block.depthwise.kernel)[..., 0].transpose(2, 0, 1)
-        norms = np.linalg.norm(kernels, axis=(1, 2))
-        found.append(kernels[np.argsort(-norms, kind="stable")])
-    return found
+    blocks = require_layers(model, "depthwise kernels", ConvMixerBlock)
+    kernels = [weights_of(block.depthwise.kernel)[..., 0] for block in blocks]
+    return [largest_first(each.transpose(2, 0, 1)) for each in kernels]
 
 
 def depthwise_figure(model: keras.Model) -> Figure:

@@ -10,7 +10,12 @@ import numpy as np
 
 from keras_mixers.layers import PatchEmbed, SoftSplit, TokenPerformer, TokenTransformer
 from keras_mixers.visualize.canvas import SIGNED, frame, image_axes, new_figure
-from keras_mixers.visualize.network import NoPictureError, find_layers, weights_of
+from keras_mixers.visualize.network import (
+    NoPictureError,
+    find_layers,
+    largest_first,
+    weights_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, FigureBase
@@ -35,9 +40,7 @@ def first_filters(model: keras.Model) -> np.ndarray:
     >>> first_filters(keras_mixers.ConvMixer(32, 1, patch_size=7)).shape
     (32, 7, 7, 3)
     """
-    filters = _read_filters(model)
-    norms = np.linalg.norm(filters.reshape(len(filters), -1), axis=1)
-    return filters[np.argsort(-norms, kind="stable")]
+    return largest_first(_read_filters(model))
 
 
 def patch_filters(model: keras.Model, columns: int = 16, most: int | None = None) -> Figure:

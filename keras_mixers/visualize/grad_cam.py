@@ -61,8 +61,13 @@ def grad_cam(
     (1, 4, 6)
     """
     network = take_apart(model)
+    return _grad_cam(network, images, _find_block(network, block), classes)
+
+
+def _grad_cam(
+    network: Network, images: np.ndarray, call: Call, classes: Sequence[int] | None = None
+) -> np.ndarray:
     logits = logits_of(network)
-    call = _find_block(network, block)
     head = _head(network, call, logits)
     values, scores = network.compute([call.output, logits], images)
     wanted = scores.argmax(axis=1) if classes is None else np.asarray(classes)
@@ -79,7 +84,7 @@ def grad_cam(
     gradient = to_maps(call, input_gradient(score, values))
     if not gradient.any():
         raise NoPictureError(
-            f"The score of the model {model.name!r} doesn't depend on the patches after "
+            f"The score of the model {network.name!r} doesn't depend on the patches after "
             f"{call.layer.name!r}; choose an earlier block."
         )
     weights = gradient.mean(axis=(1, 2), keepdims=True)
@@ -111,8 +116,9 @@ def grad_cam_figure(
     'Grad-CAM at block 1'
     """
     network = take_apart(model)
-    values = grad_cam(model, np.asarray(image)[None], block)[0]
-    number = network.blocks().index(_find_block(network, block))
+    call = _find_block(network, block)
+    values = _grad_cam(network, np.asarray(image)[None], call)[0]
+    number = network.blocks().index(call)
     titles = (describe_classes(network, image, names), f"Grad-CAM at block {number}")
     return overlay_figure(image, values, titles)
 

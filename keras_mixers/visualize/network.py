@@ -137,6 +137,26 @@ def find_layers(model: keras.Model, *types: type[keras.layers.Layer]) -> list[ke
     return found
 
 
+def require_layers(
+    model: keras.Model, picture: str, *types: type[keras.layers.Layer]
+) -> list[keras.layers.Layer]:
+    """Return what `find_layers` does, or raise NoPictureError if there is none."""
+    found = find_layers(model, *types)
+    if not found:
+        raise _no_blocks(model.name, picture, types)
+    return found
+
+
+def largest_first(arrays: np.ndarray) -> np.ndarray:
+    """Return arrays (N, ...) in order of their norms, the largest first.
+
+    >>> largest_first(np.array([[1.0, 0.0], [-2.0, 0.0]])).tolist()
+    [[-2.0, 0.0], [1.0, 0.0]]
+    """
+    norms = np.linalg.norm(arrays.reshape(len(arrays), -1), axis=1)
+    return arrays[np.argsort(-norms, kind="stable")]
+
+
 def weights_of(variable: keras.Variable) -> np.ndarray:
     """Return a variable's values in float32."""
     return keras.ops.convert_to_numpy(variable).astype("float32")
@@ -179,9 +199,12 @@ def require_blocks(network: Network, picture: str, *types: type[keras.layers.Lay
     """Return the blocks of a network, or raise NoPictureError if it has none of these types."""
     found = network.blocks(*types)
     if not found:
-        names = ", ".join(kind.__name__ for kind in types or _BLOCKS)
-        raise NoPictureError(
-            f"The model {network.name!r} has no {picture}: expected blocks of type {names}, "
-            "received none."
-        )
+        raise _no_blocks(network.name, picture, types or _BLOCKS)
     return found
+
+
+def _no_blocks(name: str, picture: str, types: Sequence[type]) -> NoPictureError:
+    names = ", ".join(kind.__name__ for kind in types)
+    return NoPictureError(
+        f"The model {name!r} has no {picture}: expected blocks of type {names}, received none."
+    )

@@ -94,10 +94,7 @@ def receptive_fields(
         raise ValueError(
             f"blocks must be numbers from 0 to {len(found) - 1}; received {list(numbers)}."
         )
-    if images is None:
-        images = noise_images(network.images.shape[1:])
-    images = check_images(images, network.images.shape)
-    return [_measure(network, found[i], i, images) for i in numbers]
+    return _measure_all(network, images, numbers)
 
 
 def noise_images(shape: Sequence[int | None], count: int = _LEAST_DRAWS) -> np.ndarray:
@@ -139,20 +136,20 @@ def receptive_field_figure(model: keras.Model, images: np.ndarray | None = None)
     >>> figure.axes[0].get_title().splitlines()[0]
     'block 0'
     """
-    return draw_fields(receptive_fields(model, images, shown_blocks(model)))
+    return draw_fields(shown_fields(model, images))
 
 
-def shown_blocks(model: keras.Model) -> list[int]:
-    """Return the numbers of the blocks that `receptive_field_figure` draws.
-
-    Raises:
-        NoPictureError: If the model has no blocks.
+def shown_fields(model: keras.Model, images: np.ndarray | None = None) -> list[ReceptiveField]:
+    """Return the `receptive_fields` of the blocks that are drawn, up to six.
 
     >>> import keras_mixers
-    >>> shown_blocks(keras_mixers.ConvMixer(8, 8, patch_size=2, input_shape=(32, 32, 3)))
+    >>> model = keras_mixers.ConvMixer(4, 8, patch_size=2, kernel_size=3, input_shape=(8, 8, 3))
+    >>> [field.block for field in shown_fields(model)]
     [0, 1, 3, 4, 6, 7]
     """
-    return spread(len(require_blocks(take_apart(model), "receptive fields")), _MOST_BLOCKS)
+    network = take_apart(model)
+    count = len(require_blocks(network, "receptive fields"))
+    return _measure_all(network, images, spread(count, _MOST_BLOCKS))
 
 
 def draw_fields(fields: Sequence[ReceptiveField]) -> Figure:
@@ -183,6 +180,15 @@ def draw_fields(fields: Sequence[ReceptiveField]) -> Figure:
         axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
         frame(axes)
     return figure
+
+
+def _measure_all(
+    network: Network, images: np.ndarray | None, numbers: Sequence[int]
+) -> list[ReceptiveField]:
+    if images is None:
+        images = noise_images(network.images.shape[1:])
+    images, blocks = check_images(images, network.images.shape), network.blocks()
+    return [_measure(network, blocks[i], i, images) for i in numbers]
 
 
 def _measure(network: Network, call: Call, number: int, images: np.ndarray) -> ReceptiveField:

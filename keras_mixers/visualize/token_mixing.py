@@ -17,12 +17,18 @@ from keras_mixers.layers import (
 )
 from keras_mixers.layers.patch_grid import patch_grid
 from keras_mixers.visualize.canvas import blocks_figure, mosaic, spread, to_signed
-from keras_mixers.visualize.network import NoPictureError, find_layers, weights_of
+from keras_mixers.visualize.network import (
+    NoPictureError,
+    find_layers,
+    require_layers,
+    weights_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLUMNS, _MOST_PAIRS = 8, 32
+_TOKEN_LAYERS = (ResMLPBlock, GMLPBlock, SpatialGatingUnit)
 
 
 def token_mixing_maps(model: keras.Model) -> np.ndarray:
@@ -49,14 +55,8 @@ def token_mixing_maps(model: keras.Model) -> np.ndarray:
     >>> token_mixing_maps(model).shape
     (2, 6, 2, 3)
     """
-    kernels = [
-        weights_of(block.token_mlp.dense_0.kernel) for block in find_layers(model, MixerBlock)
-    ]
-    if not kernels:
-        raise NoPictureError(
-            f"The model {model.name!r} has no token-mixing MLPs: expected blocks of type "
-            "MixerBlock, received none."
-        )
+    blocks = require_layers(model, "token-mixing MLPs", MixerBlock)
+    kernels = [weights_of(block.token_mlp.dense_0.kernel) for block in blocks]
     return _stack(model, [sort_in_pairs(_to_maps(model, kernel.T)) for kernel in kernels])
 
 
@@ -81,14 +81,9 @@ def token_matrices(model: keras.Model) -> np.ndarray:
     (2, 6, 2, 3)
     """
     kernels = []
-    for block in find_layers(model, ResMLPBlock, GMLPBlock, SpatialGatingUnit):
+    for block in require_layers(model, "token matrices", *_TOKEN_LAYERS):
         mixer = block.gate if isinstance(block, GMLPBlock) else block
         kernels.append(weights_of(mixer.token_dense.kernel))
-    if not kernels:
-        raise NoPictureError(
-            f"The model {model.name!r} has no token matrices: expected blocks of type "
-            "ResMLPBlock or GMLPBlock, received none."
-        )
     return _stack(model, [_to_maps(model, kernel.T) for kernel in kernels])
 
 
@@ -108,20 +103,16 @@ def token_mixing_figure(model: keras.Model) -> Figure:
     >>> [axes.get_title() for axes in figure.axes]
     ['block 0', 'block 1']
     """
+    require_layers(model, "weights between tokens", MixerBlock, *_TOKEN_LAYERS)
     if find_layers(model, MixerBlock):
         maps = token_mixing_maps(model)
         pairs = spread(-(-maps.shape[1] // 2), _MOST_PAIRS)
         shown = [unit for pair in pairs for unit in (2 * pair, 2 * pair + 1)]
         maps = maps[:, [unit for unit in shown if unit < maps.shape[1]]]
         title, columns = "Token-mixing units, in opposing pairs by frequency", _COLUMNS
-    elif find_layers(model, ResMLPBlock, GMLPBlock, SpatialGatingUnit):
+    else:
         maps = token_matrices(model)
         title, columns = "What each token takes from each patch", maps.shape[3]
-    else:
-        raise NoPictureError(
-            f"The model {model.name!r} has no weights between tokens: expected blocks of type "
-            "MixerBlock, ResMLPBlock or GMLPBlock, received none."
-        )
     names = [(f"block {i}", mosaic(to_signed(block), columns)) for i, block in enumerate(maps)]
     return blocks_figure(title, names)
 

@@ -96,7 +96,7 @@ def make_runs(
                 while waiting and len(running) < jobs:
                     trial = waiting.pop(0)
                     running.append(_Process(trial, folder, _job(trial, folder, data_dir, devices)))
-                bar.update()
+                bar.update(len(trials) - len(waiting) - len(running))
                 for process in [each for each in running if not each.is_alive]:
                     running.remove(process)
                     bar.ended(process.trial, process.end())
@@ -145,11 +145,10 @@ class _Bar:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def update(self) -> None:
+    def update(self, ended: int) -> None:
         if self._bar.disable:
             return
-        done = sum(map(self._folder.is_finished, self._trials))
-        runs = f"{done}/{len(self._trials)}"
+        runs = f"{ended}/{len(self._trials)}"
         self._bar.update(self._task, completed=self._epochs(), runs=runs)
 
     def ended(self, trial: Trial, well: bool) -> None:

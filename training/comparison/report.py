@@ -122,13 +122,11 @@ def _values(
     subject: Subject, arms: Sequence[ArmSummary], sentences: Sequence[str], facts: Facts
 ) -> dict[str, Any]:
     outcomes = [outcome for arm in arms for outcome in arm.outcomes]
-    counts = {arm.accuracy.count for arm in arms if arm.accuracy}
     return {
         "subject": subject,
         "answer": sentences,
         "base": arms[0].label,
         "tested": sum(arm.p is not None for arm in arms),
-        "seeds": max(counts, default=0),
         "images": max((each.images for arm in arms for each in arm.measured), default=0),
         "problems": [_problem(each) for each in outcomes if each.status != "finished"],
         "facts": {"Machine": facts.machine, "Versions": facts.versions, "Data": facts.data},

@@ -2,16 +2,13 @@
 
 import json
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-import numpy as np
-
-from hub_export.benchmark.turns import new_process, time_in_turns
+from hub_export.benchmark.turns import median_seconds, new_process, time_in_turns
 from keras_mixers.atomic_files import write_atomically
 from keras_mixers.json_files import read_json
 from keras_mixers.run_files import MODEL_FILE
@@ -21,7 +18,6 @@ from training.recipe import Recipe
 
 SPEED_FILE = "speed.json"
 ROUNDS = 5
-_LEAST_SECONDS = 0.2  # For how long a call is repeated in a round.
 _MOST = 1e12
 _calls: dict[str, Callable[[], object]] = {}
 
@@ -148,11 +144,4 @@ def _load(arm: str, run: Path, recipe: Recipe, data_dir: str | None) -> None:
 
 
 def _seconds(mode: str) -> float:
-    """Return the median time of a call, after one to warm up because another network ran before."""
-    _calls[mode]()
-    times: list[float] = []
-    while sum(times) < _LEAST_SECONDS:
-        begun = time.perf_counter()
-        _calls[mode]()
-        times.append(time.perf_counter() - begun)
-    return float(np.median(times))
+    return median_seconds(_calls[mode])

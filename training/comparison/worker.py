@@ -7,12 +7,11 @@ its process ends, and a crash of one run must not end the others.
 """
 
 import json
-import os
 import sys
-import threading
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from hub_export.verification.worker import end_with_standard_input
 from training.devices import ONE_DEVICE, Devices
 from training.errors import TrainingError, in_one_line
 from training.recipes import read_recipe
@@ -77,17 +76,6 @@ def run_job(job: Job) -> None:
     except (ValueError, OSError, ImportError, MemoryError, TrainingError) as error:
         print(f"error: {in_one_line(error)}", file=sys.stderr)
         raise SystemExit(1) from None
-
-
-def end_with_standard_input() -> None:
-    """End this process as soon as the one that started it is gone: its end of the pipe closes."""
-
-    def wait() -> None:
-        while os.read(0, 1):
-            pass
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -98,6 +98,8 @@ def _convolve(
     """Convolve, and normalise the result."""
     import keras
 
+    from keras_mixers.layers.conv_mixer_block import BATCH_NORM
+
     x = keras.layers.Conv2D(
         channels,
         kernel_size,
@@ -107,5 +109,4 @@ def _convolve(
         kernel_initializer=keras.initializers.HeNormal(),
         name=name,
     )(x)
-    # PyTorch's epsilon and momentum, as in ConvMixer.
-    return keras.layers.BatchNormalization(epsilon=1e-5, momentum=0.9, name=f"{name}_norm")(x)
+    return keras.layers.BatchNormalization(name=f"{name}_norm", **BATCH_NORM)(x)

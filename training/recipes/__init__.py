@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from keras_mixers.json_files import read_json
 from training.errors import RecipeError
 from training.recipe import Recipe
 from training.recipes import (
@@ -27,7 +26,7 @@ from training.recipes import (
     t2t_vit_imagenet,
     vit_digits,
 )
-from training.typed_fields import suggest
+from training.typed_fields import read_file, suggest
 
 _DIGITS = (
     convmixer_digits.RECIPE,
@@ -84,11 +83,4 @@ def read_recipe(path: str | Path) -> Recipe:
     Raises:
         RecipeError: if there is no such file, or it holds no recipe; the message names it.
     """
-    try:
-        return read_json(Path(path), "a recipe", Recipe.from_dict)
-    except FileNotFoundError:
-        raise RecipeError(f"There is no recipe file {str(path)!r}.") from None
-    except OSError as error:
-        raise RecipeError(f"{path} can't be read ({error.strerror}).") from None
-    except ValueError as error:
-        raise RecipeError(str(error)) from None
+    return read_file(path, "recipe", Recipe.from_dict)

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from keras_mixers.json_files import read_json
 from training.errors import RecipeError
 from training.studies import (
     convmixer_design,
@@ -12,7 +11,7 @@ from training.studies import (
     t2t_design,
 )
 from training.study import Study
-from training.typed_fields import suggest
+from training.typed_fields import read_file, suggest
 
 STUDIES = {
     study.name: study
@@ -49,11 +48,4 @@ def read_study(path: str | Path) -> Study:
     Raises:
         RecipeError: if there is no such file, or it holds no study; the message names it.
     """
-    try:
-        return read_json(Path(path), "a study", Study.from_dict)
-    except FileNotFoundError:
-        raise RecipeError(f"There is no study file {str(path)!r}.") from None
-    except OSError as error:
-        raise RecipeError(f"{path} can't be read ({error.strerror}).") from None
-    except ValueError as error:
-        raise RecipeError(str(error)) from None
+    return read_file(path, "study", Study.from_dict)

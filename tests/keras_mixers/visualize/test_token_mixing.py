@@ -129,8 +129,15 @@ def test_mosaic_has_gaps() -> None:
     ("function", "message"),
     [
         (token_mixing_maps, "expected blocks of type MixerBlock, received none"),
-        (token_matrices, "expected blocks of type ResMLPBlock or GMLPBlock, received none"),
-        (token_mixing_figure, "expected blocks of type MixerBlock, ResMLPBlock or GMLPBlock"),
+        (
+            token_matrices,
+            "expected blocks of type ResMLPBlock, GMLPBlock, SpatialGatingUnit, received none",
+        ),
+        (
+            token_mixing_figure,
+            "expected blocks of type MixerBlock, ResMLPBlock, GMLPBlock, SpatialGatingUnit, "
+            "received none",
+        ),
         (depthwise_kernels, "expected blocks of type ConvMixerBlock, received none"),
     ],
 )
