@@ -2,18 +2,21 @@
 
 import dataclasses
 import difflib
+import reprlib
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeVar, Union
 
-from keras_mixers.json_files import read_json
-from keras_mixers.value_checks import excerpt
 from training.errors import RecipeError
 
 T = TypeVar("T")
+
+# Short, whatever a file holds. keras_mixers has a function for it, but its import takes seconds.
+_shortened = reprlib.Repr()
+_shortened.maxlevel = 2
+_excerpt = _shortened.repr
 
 _TYPE_NAMES = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
 
@@ -44,7 +47,7 @@ def check_fields(instance: Any) -> None:
         if not _has_type(value, declared):
             raise RecipeError(
                 f"{cls.__name__}.{field.name} must be {_describe(declared)}; received "
-                f"{excerpt(value)}."
+                f"{_excerpt(value)}."
             )
 
 
@@ -89,13 +92,13 @@ def from_dict(cls: type[T], content: object) -> T:
     """
     if not isinstance(content, Mapping):
         raise RecipeError(
-            f"{cls.__name__} must be a JSON object of its fields; received {excerpt(content)}."
+            f"{cls.__name__} must be a JSON object of its fields; received {_excerpt(content)}."
         )
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for name in content:
         if name not in fields:
             known = suggest(name, fields, f"it has {', '.join(fields)}.")
-            raise RecipeError(f"{cls.__name__} has no field {excerpt(name)}; {known}")
+            raise RecipeError(f"{cls.__name__} has no field {_excerpt(name)}; {known}")
     for name, field in fields.items():
         optional = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
         if name not in content and not optional:
@@ -110,27 +113,6 @@ def from_dict(cls: type[T], content: object) -> T:
         raise
     except ValueError as error:  # A dataclass of another package, such as Preprocessing.
         raise RecipeError(f"{cls.__name__}: {error}") from None
-
-
-def read_file(path: str | Path, kind: str, build: Callable[[object], T]) -> T:
-    """Return what `build` makes of the JSON in a file.
-
-    Args:
-        path: the file.
-        kind: what it should hold, for errors, such as "recipe".
-        build: function such as a class's `from_dict`.
-
-    Raises:
-        RecipeError: if there is no such file, or it holds something else; the message names it.
-    """
-    try:
-        return read_json(Path(path), f"a {kind}", build)
-    except FileNotFoundError:
-        raise RecipeError(f"There is no {kind} file {str(path)!r}.") from None
-    except OSError as error:
-        raise RecipeError(f"{path} can't be read ({error.strerror}).") from None
-    except ValueError as error:
-        raise RecipeError(str(error)) from None
 
 
 def _to_json(value: Any) -> Any:
@@ -151,7 +133,7 @@ def _from_json(value: Any, hint: Any, where: str) -> Any:
         kind = value.get("kind")
         if not isinstance(kind, str) or kind not in kinds:
             known = suggest(str(kind), kinds, f"expected {', '.join(kinds)}.")
-            raise RecipeError(f"{where} has no kind {excerpt(kind)}; {known}")
+            raise RecipeError(f"{where} has no kind {_excerpt(kind)}; {known}")
         return from_dict(kinds[kind], {k: v for k, v in value.items() if k != "kind"})
     if isinstance(value, list):
         for option in _options(hint):

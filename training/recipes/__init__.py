@@ -26,7 +26,8 @@ from training.recipes import (
     t2t_vit_imagenet,
     vit_digits,
 )
-from training.typed_fields import read_file, suggest
+from training.typed_fields import suggest
+from training.typed_files import read_file
 
 _DIGITS = (
     convmixer_digits.RECIPE,

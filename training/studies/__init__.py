@@ -11,7 +11,8 @@ from training.studies import (
     t2t_design,
 )
 from training.study import Study
-from training.typed_fields import read_file, suggest
+from training.typed_fields import suggest
+from training.typed_files import read_file
 
 STUDIES = {
     study.name: study
