@@ -31,6 +31,7 @@ from training.run.messages import (
     print_start,
 )
 from training.run.open_folder import open_run_folder
+from training.run.peak_memory import peak_memory
 from training.run.pictures import save_curves, save_samples
 from training.run.result import Result
 from training.run.setup import Run, open_run
@@ -165,6 +166,7 @@ def _result(
         steps=run.total_steps,
         parameters=run.network.count_params(),
         multiply_adds=multiply_adds(run.network),
+        peak_memory=peak_memory(),
         skipped=len(run.data.skipped),
         seed=run.recipe.seed,
         network=with_probabilities(network, run.recipe.loss),

@@ -188,8 +188,8 @@ def test_same_seed_same_weights(finished):
     again = train(recipe, quiet=True)
     for one, two in zip(result.network.get_weights(), again.network.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
-    speed = {"seconds": result.seconds, "images_per_second": result.images_per_second}
-    assert result == replace(again, **speed)
+    names = ("seconds", "images_per_second", "peak_memory")
+    assert result == replace(again, **{name: getattr(result, name) for name in names})
 
 
 def test_other_seeds_other_batches():

@@ -42,6 +42,7 @@ class Measured:
         loss: mean over the validation images.
         parameters: of the network.
         multiply_adds: of the network, for one image; None: not known.
+        peak_memory: most bytes that its process, or its GPU, has held; None: not known.
         epochs: passes over the training images.
         images: number of validation images.
         curve: validation top-1 after each epoch.
@@ -52,6 +53,7 @@ class Measured:
     loss: float
     parameters: int
     multiply_adds: int | None
+    peak_memory: int | None
     epochs: int
     images: int
     curve: tuple[float, ...]
@@ -119,7 +121,7 @@ def _check_result(content: object) -> dict[str, Any]:
     names = {"parameters": "parameters", "epochs": "epochs", "images": "validation_images"}
     for name, key in names.items():
         numbers[name] = int(check_number(key, result.get(key), 1, _MOST))
-    for name in ("top5", "multiply_adds"):
+    for name in ("top5", "multiply_adds", "peak_memory"):
         value = result.get(name)
         numbers[name] = None if value is None else check_number(name, value, 0, _MOST)
     return numbers

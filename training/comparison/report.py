@@ -143,6 +143,7 @@ def _row(arm: ArmSummary, speed: Speed | None) -> Mapping[str, str]:
         "multiply_adds": millions_text(arm.multiply_adds),
         "training": _speed_text(speed, "training"),
         "inference": _speed_text(speed, "inference"),
+        "memory": "-" if arm.peak_memory is None else f"{arm.peak_memory / 1e6:,.0f}",
         "runs": f"{finished} of {len(arm.outcomes)}",
         "top1": accuracy_text(arm.accuracy),
         "difference": difference_text(arm.difference),

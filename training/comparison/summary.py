@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
 from training.comparison.outcomes import Measured, Outcome
 from training.comparison.statistics import (
@@ -51,6 +52,13 @@ class ArmSummary:
     def multiply_adds(self) -> int | None:
         """Multiply-adds of its network for one image; None if they aren't known."""
         return self.measured[0].multiply_adds if self.measured else None
+
+    @property
+    def peak_memory(self) -> float | None:
+        """Median over its runs of the most bytes held; None if a run doesn't say."""
+        found = [each.peak_memory for each in self.measured]
+        known = [each for each in found if each is not None]
+        return median(known) if known and len(known) == len(found) else None
 
     def by_seed(self) -> dict[int, float]:
         """Return top-1 of the finished runs by seed."""

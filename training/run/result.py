@@ -26,6 +26,8 @@ class Result:
         steps: updates of the weights.
         parameters: number of parameters of the network.
         multiply_adds: multiply-adds of the network for one image; None: not known.
+        peak_memory: most bytes that the first GPU has given or, without a GPU, that the process has
+            held; None: not known.
         skipped: number of files that were skipped because they aren't usable images.
         seed: seed of the run.
         network: maps images (B, H, W, C) in [0, 255] to probabilities (B, classes), in float32.
@@ -44,6 +46,7 @@ class Result:
     steps: int
     parameters: int
     multiply_adds: int | None
+    peak_memory: int | None
     skipped: int
     seed: int
     network: keras.Model = field(repr=False, compare=False)
@@ -68,5 +71,6 @@ class Result:
             "command": command,
             "dataset": self.dataset,
             "validation_images": self.validation_images,
+            "peak_memory": self.peak_memory,
             "skipped_files": self.skipped,
         }

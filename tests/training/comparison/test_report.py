@@ -87,10 +87,10 @@ def test_markdown_has_the_same_rows(folder: Path) -> None:
     rows = [
         line for line in (folder / "report.md").read_text().splitlines() if line.startswith("| ")
     ]
-    assert rows[1].startswith("| Mixer | 8,000 | 2.00 | - | - | 2 of 2 | 90.05 % ± ")
+    assert rows[1].startswith("| Mixer | 8,000 | 2.00 | - | - | 1,001 | 2 of 2 | 90.05 % ± ")
     assert rows[2].startswith(r"| Wide &amp; $5 \| &lt;i&gt; | 16,000 |")
     # All rows of the first table have as many cells, whatever a label holds.
-    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows[:4]} == {11}
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows[:4]} == {12}
     for name in re.findall(r"\]\((figures/[\w-]+\.svg)\)", (folder / "report.md").read_text()):
         assert (folder / name).is_file()
         assert (folder / name).with_suffix(".png").read_bytes()[1:4] == b"PNG"

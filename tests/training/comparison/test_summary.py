@@ -45,6 +45,14 @@ def test_what_has_no_interval_is_said_in_words() -> None:
     assert found == {"base": "no finished run", "arm": "the base has no finished run"}
 
 
+def test_memory_is_the_median_of_runs_that_all_tell_it() -> None:
+    runs = [finished("arm", i, 0.9, peak_memory=memory) for i, memory in enumerate((5, 90, 7))]
+    unknown = finished("arm", 3, 0.9)
+    for outcomes, expected in ((runs, 7), ([*runs, failed("arm", 4)], 7), ([*runs, unknown], None)):
+        (arm,) = summarise(outcomes)
+        assert arm.peak_memory == expected
+
+
 def test_failing_seeds_leave_the_others() -> None:
     arm = several("arm", 0.970, 0.972)
     (found,) = [each for each in summarise([*BASE, *arm, failed("arm", 2)]) if each.label == "arm"]
