@@ -29,7 +29,7 @@ test-distributed: .venv/with-dev  ## Several replicas and workers equal one devi
 test-slow: .venv/with-dev  ## Published recipes, the accuracy of the quick ones and of their TFLite files
 	.venv/$(PYTEST) -m slow -n 2 --dist loadfile
 
-test-damage: .venv/with-dev  ## Thousands of damaged files, disks that fail at random points, random kills
+test-damage: .venv/with-portable  ## Thousands of damaged files, disks that fail at random points, random kills
 	.venv/$(PYTEST) -m damage -n 2 --dist loadfile -rP
 
 test-portable: .venv/with-portable  ## TFLite, ONNX and OpenVINO convert the layers

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,13 +65,20 @@ def run(folder: str | Path, overwrite: bool = False) -> None:
     Example: `run("first-run")` is what `keras-mixers quickstart --out first-run` does.
     """
     folder = Path(folder)
+    is_new = not folder.exists()
     _check_folder(folder, overwrite)
     console = Console(highlight=False)
-    with own_staging(folder / _STAGED) as staging:
-        _write_files(staging, console)
-        _check_folder(folder, overwrite)  # Another process may have written into it meanwhile.
-        for name in FILES:
-            swap_into_place(staging / name, folder / name)
+    try:
+        with own_staging(folder / _STAGED) as staging:
+            _write_files(staging, console)
+            _check_folder(folder, overwrite)  # Another process may have written into it meanwhile.
+            for name in FILES:
+                swap_into_place(staging / name, folder / name)
+    except BaseException:
+        if is_new:
+            with suppress(OSError):  # It isn't empty, perhaps.
+                folder.rmdir()
+        raise
     console.print(f"Everything is in {printable(folder)}.", soft_wrap=True, markup=False)
 
 

@@ -161,6 +161,8 @@ def test_inaccurate_model_is_an_error_and_leaves_nothing(
     assert "% of the held-out digits; expected at least 97%. Nothing was written." in result.stderr
     assert result.stderr.count("\n") == 1
     assert names(tmp_path) == []
+    assert run("quickstart", "--out", tmp_path / "new").exit_code == 1
+    assert names(tmp_path) == []
 
 
 def test_folders_that_cannot_be_used_are_refused(tmp_path: Path) -> None:

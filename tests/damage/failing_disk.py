@@ -6,6 +6,7 @@ tell; for that, a disk becomes full: from some point on, no file may grow beyond
 that TensorFlow and HDF5 write in C++ included. What C++ opens, renames and reads isn't reached.
 """
 
+import dataclasses
 import errno
 import logging
 import os
@@ -131,6 +132,18 @@ def start(root: str) -> None:
         return model, "small"
 
     conversion.build_from_checkpoint = build_small
+    _shorten()
+
+
+def _shorten() -> None:
+    """Train a moment instead of a minute: what is trained matters to no disk."""
+    from keras_mixers_cli import quickstart
+    from tests.training.comparison.test_processes import FAKE
+    from training.comparison import processes
+
+    quickstart.RECIPE = dataclasses.replace(quickstart.RECIPE, epochs=1)
+    quickstart.LEAST_ACCURACY = 0
+    processes.WORKER = FAKE
 
 
 def run(arguments: list[str], root: str, fault: Fault | None) -> Outcome:

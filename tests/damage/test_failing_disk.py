@@ -21,6 +21,7 @@ from tests.helpers.export_models import conv_mixer, perturb
 from tests.helpers.runs import tiny
 from tests.keras_mixers.weights.damage import write_all
 from tests.keras_mixers.weights.golden import DATA
+from tests.training.comparison.runs import STUDY
 
 pytestmark = pytest.mark.damage
 
@@ -41,6 +42,7 @@ class Command(NamedTuple):
     target: str = ""
 
 
+_BENCHMARK = "benchmark {}/run --runtime litert --rounds 1"
 COMMANDS = (
     Command("weights", "weights mixer_b16 --verify", 15),
     Command("convert", "convert {}/weights.npz {}/out.keras", 45, "out.keras"),
@@ -54,12 +56,20 @@ COMMANDS = (
     Command("tflite again", "export tflite {}/run {}/old.tflite --overwrite", 10, "old.tflite"),
     Command("hub", "export hub {}/run {}/out --tar", 6, "out"),
     Command("hub again", "export hub {}/run {}/old --overwrite", 5, "old"),
+    Command("onnx", "export onnx {}/run {}/out.onnx", 15, "out.onnx"),
+    Command("openvino", "export openvino {}/run {}/out", 15, "out"),
+    Command("quickstart", "quickstart --out {}/new", 6, "new"),
+    Command("benchmark", f"{_BENCHMARK} --out {{}}/new.json", 10, "new.json"),
+    Command("benchmark's plot", f"{_BENCHMARK} --plot {{}}/new.png", 10, "new.png"),
+    Command("compare", "compare {}/study.json --run {}/new --no-speed --quiet", 30, "new"),
     Command("explain", "explain {}/run {}/a.png --what filters --out {}/new", 20, "new"),
     Command("verify", "verify {}/old.tflite --against {}/run", 24),
 )
 # Keras doesn't remove the empty folder that it makes for every file.
 OF_KERAS = re.compile(r"tmp/tmp\w+(/assets)?")
 STAGED = re.compile(r"/\.[^/]+-writing(/\.lock)?$")
+# What the user names and can't be read is a wrong argument.
+ARGUMENTS = ("user/recipe.json", "user/study.json")
 HALF = "half a target"
 TIMES = re.compile(r"\.\d+\..*\.v2$")  # In the names of TensorBoard's files.
 # `weights` says it in its list.
@@ -127,6 +137,7 @@ def _write_inputs(folder: Path) -> None:
         Image.fromarray(image).save(place / f"{number}.png")
     Image.fromarray(images[0]).save(folder / "a.png")
     (folder / "recipe.json").write_text(tiny(epochs=1).to_json())
+    (folder / "study.json").write_text(STUDY.to_json())
 
 
 @pytest.fixture(scope="module")
@@ -187,9 +198,7 @@ class Whole:
             left = {name for name in left if not name.startswith(outcome.path)}
         wrong = {
             f"traceback {outcome.traceback}": bool(outcome.traceback),
-            # A recipe that can't be read is a wrong argument.
-            f"status {outcome.code}": outcome.code
-            not in (0, 1 + outcome.path.endswith("recipe.json")),
+            f"status {outcome.code}": outcome.code not in (0, 1 + (outcome.path in ARGUMENTS)),
             "too many lines": len(lines) > 2 or "Traceback" in outcome.err,
             "no line": outcome.code == 1 and not SAID.search(outcome.err + outcome.out),
             HALF: after != before and not self.is_target_in(content),
@@ -216,7 +225,11 @@ def test_a_disk_that_fails(bench: Bench, command: Command) -> None:
         outcome = bench.run(command.arguments, fault)
         content = bench.content()
         faults = whole.faults_of(outcome, content)
-        if command.name == "train" and outcome.code and not whole.is_target_in(content):
+        if (
+            command.name in ("train", "compare")
+            and outcome.code
+            and not whole.is_target_in(content)
+        ):
             faults = [fault for fault in faults if fault != HALF]
             if bench.run(command.arguments).code or not whole.is_target_in(bench.content()):
                 faults.append("it does not go on")

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from keras_mixers.atomic_files import write_atomically
+from keras_mixers.json_files import read_json
 from keras_mixers.run_files import RECIPE_FILE, RESULT_FILE
 from training.comparison.trials import Trial
-from training.errors import RecipeError, RunFolderError
-from training.recipes import read_recipe
+from training.errors import RunFolderError
+from training.recipe import Recipe
 from training.studies import read_study
 from training.study import Arm, Study, arm_recipe, same_but_for_seeds
 
@@ -32,13 +33,15 @@ class StudyFolder:
         """
         self._check(study)
         try:
-            for name in (RECIPES, RUNS):
-                (self.path / name).mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunFolderError(
                 f"{str(self.path)!r} can't be created ({error.strerror}); choose another folder."
             ) from None
+        # First, so that whatever stops this leaves a folder with which the study can go on.
         _write(self.path / STUDY_FILE, study.to_json())
+        for name in (RECIPES, RUNS):
+            (self.path / name).mkdir(exist_ok=True)
         for arm in study.arms:
             _write(self.recipe_file(arm), arm_recipe(study, arm).to_json())
 
@@ -70,14 +73,19 @@ class StudyFolder:
         return self.path / RUNS / f"{trial.name}.log"
 
     def is_finished(self, trial: Trial) -> bool:
-        """Tell whether a run is finished, and its recipe is still the arm's."""
+        """Tell whether a run is finished, and its recipe is still the arm's.
+
+        Raises:
+            OSError: if its recipe can't be read.
+        """
         run = self.run(trial)
         if not (run / RESULT_FILE).is_file():
             return False
         try:
-            return read_recipe(run / RECIPE_FILE) == trial.recipe
-        except RecipeError:
+            recipe = read_json(run / RECIPE_FILE, "a recipe", Recipe.from_dict)
+        except (FileNotFoundError, ValueError):
             return False
+        return recipe == trial.recipe
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,5 +1,6 @@
 """The runs of a study: made once, several at a time, in parts, killed and begun again."""
 
+import errno
 import random
 import sys
 import time
@@ -14,7 +15,7 @@ from tests.helpers.runs import tiny
 from tests.training.comparison.runs import STUDY
 from training import compare as module
 from training.compare import compare
-from training.comparison import processes, report
+from training.comparison import folder, processes, report
 from training.comparison.speed import SPEED_FILE, Speed, read_speeds
 from training.comparison.trials import Shard, plan_trials
 from training.devices import Devices
@@ -183,3 +184,26 @@ def test_a_trained_study_that_is_stopped_ends_as_one_that_was_not(tmp_path: Path
     assert ",finished," in expected
     assert set(read_speeds(whole)) == {arm.label for arm in study.arms}
     assert results(lambda: kill_until_finished(study, stopped, worker, 8), stopped) == expected
+
+
+def test_a_study_goes_on_where_the_disk_refused_to_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(folder, "_write", refuse)
+        with pytest.raises(OSError, match="No space"):
+            compare(STUDY, tmp_path / "study", quiet=True)
+    assert not compare(STUDY, tmp_path / "study", quiet=True).unfinished
+
+
+def test_a_finished_run_that_cannot_be_read_is_not_made_again(tmp_path: Path) -> None:
+    compare(STUDY, tmp_path, quiet=True)
+    recipe = tmp_path / "runs" / TRIALS[0] / "recipe.json"
+    recipe.unlink()
+    recipe.mkdir()
+    with pytest.raises(IsADirectoryError):
+        compare(STUDY, tmp_path, quiet=True)
+    assert starts(tmp_path) == TRIALS
