@@ -40,6 +40,7 @@ from keras_mixers.weights.by_name import download_weights as download_weights
 from keras_mixers.weights.errors import CheckpointError as CheckpointError
 from keras_mixers.weights.errors import DownloadError as DownloadError
 from keras_mixers.weights.load import load_checkpoint as load_checkpoint
+from keras_mixers.weights.save import save_checkpoint as save_checkpoint
 
 if TYPE_CHECKING:
     from keras_mixers.inference import evaluation_images as evaluation_images

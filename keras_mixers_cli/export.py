@@ -34,6 +34,14 @@ class Quantize(StrEnum):
     int16x8 = "int16x8"
 
 
+class Layout(StrEnum):
+    """Whose names a checkpoint has."""
+
+    timm = "timm"
+    authors = "authors"
+    google = "google"
+
+
 class InputType(StrEnum):
     """The type of the images that a TFLite file takes."""
 
@@ -189,6 +197,42 @@ def openvino(
         from hub_export.openvino import export_openvino
     origin = load_exportable_model(model, weights)
     print_verification(out, export_openvino(origin.model, out, overwrite, data))
+
+
+@export.command()
+@one_line_errors()
+@packages_of("export")
+def checkpoint(
+    model: KerasModel,
+    out: Annotated[Path, typer.Argument(help="The .safetensors, .npz or .pth file to write.")],
+    weights: Weights = None,
+    layout: Annotated[Layout, typer.Option(help="Whose names it has.")] = Layout.timm,
+    overwrite: _Overwrite = False,
+) -> None:
+    """Export the weights for timm, or as the authors or Google name them.
+
+    With which mean and deviation images must be normalised there is printed.
+    """
+    check_model(model, weights, keras=True)
+    with quiet_start():
+        from hub_export.exportable_model import load_exportable_model
+        from keras_mixers.atomic_files import check_writable
+        from keras_mixers.weights.save import save_checkpoint
+    check_writable(out, overwrite)
+    origin = load_exportable_model(model, weights)
+    save_checkpoint(origin.model, out, layout.value, overwrite=overwrite)
+    echo(f"{out}: weights of {origin.model.name}, named as by {layout}{_normalisation(origin)}")
+
+
+def _normalisation(origin: "ExportableModel") -> str:
+    """Return with which mean and deviation a model normalises images, if it does."""
+    if "preprocessing" not in [layer.name for layer in origin.model.layers]:
+        return ""
+    layer = origin.model.get_layer("preprocessing")
+    std = [1 / (255 * scale) for scale in layer.scale]
+    mean = [-offset * deviation for offset, deviation in zip(layer.offset, std, strict=True)]
+    numbers = (", ".join(f"{value:.4g}" for value in values) for values in (mean, std))
+    return "; mean ({}), std ({})".format(*numbers)
 
 
 def _representative_images(

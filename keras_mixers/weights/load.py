@@ -1,6 +1,5 @@
 """Loads a released checkpoint into a model and accounts for every key and every weight."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import keras
@@ -17,7 +16,8 @@ from keras_mixers.weights.checks import (
 )
 from keras_mixers.weights.errors import CheckpointError
 from keras_mixers.weights.keras_weights import load_keras_weights
-from keras_mixers.weights.layouts import LAYOUTS, Layout
+from keras_mixers.weights.layouts import Layout
+from keras_mixers.weights.layouts.fitting import fitting_layouts, number_of_blocks
 from keras_mixers.weights.read import Checkpoint, read_checkpoint
 
 
@@ -65,7 +65,7 @@ def load_checkpoint(
     """
     arrays = read_checkpoint(path)
     weights = {weight.path: weight for weight in model.weights}
-    layout = _choose_layout(model, weights, arrays, Path(path).name)
+    layout = _choose_layout(model, arrays, Path(path).name)
     if skip_head:
         weights = {name: weight for name, weight in weights.items() if not name.startswith(HEAD)}
     for name, value in _values(model, weights, layout, arrays, Path(path).name, position).items():
@@ -80,11 +80,6 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
         load_checkpoint(model, path)
 
 
-def _number_of_blocks(weights: Iterable[str]) -> int:
-    """Return how many blocks the model has."""
-    return len({name.split("/")[0] for name in weights if name.startswith("block_")})
-
-
 def _values(
     model: keras.Model,
     weights: dict[str, keras.Variable],
@@ -94,7 +89,7 @@ def _values(
     position: Position,
 ) -> Values:
     """Return what is to be assigned to each weight, checked to the end."""
-    every_rule = list(layout.expand(_number_of_blocks(weights)))
+    every_rule = list(layout.expand(number_of_blocks(weights)))
     rules = [rule for rule in every_rule if rule.weight in weights]
     headless = not any(name.startswith(HEAD) for name in weights)
     head = [rule for rule in every_rule if headless and rule.weight.startswith(HEAD)]
@@ -110,22 +105,14 @@ def _values(
     return cast(rules, weights, values, source)
 
 
-def _choose_layout(
-    model: keras.Model, weights: Iterable[str], arrays: Checkpoint, source: str
-) -> Layout:
+def _choose_layout(model: keras.Model, arrays: Checkpoint, source: str) -> Layout:
     """Return the layout that describes this model and shares most keys with this file."""
-    depth, names = _number_of_blocks(weights), set(weights)
-    fitting = {
-        layout: {key for rule in layout.expand(depth) for key in rule.keys}
-        for layout in LAYOUTS
-        if names <= {rule.weight for rule in layout.expand(depth)}
-    }
-    if not fitting:
-        raise CheckpointError(
-            f"The model {model.name!r} is not as a model function of keras_mixers builds it, so no "
-            "released checkpoint fits it."
-        )
-    layout = max(fitting, key=lambda layout: len(fitting[layout] & set(arrays)))
+    depth = number_of_blocks(weight.path for weight in model.weights)
+
+    def shared_keys(layout: Layout) -> int:
+        return len({key for rule in layout.expand(depth) for key in rule.keys} & set(arrays))
+
+    layout = max(fitting_layouts(model), key=shared_keys)
     # Further blocks say nothing new, and some names, such as "norm", are in several layouts.
     expected = {key for rule in layout.expand(1) for key in rule.keys}
     if len(expected & set(arrays)) < len(expected) / 2:

@@ -22,6 +22,7 @@ from hub_export.verification.comparison import Verification
 from keras_mixers.atomic_files import own_staging
 from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.inference import load_classifier
+from keras_mixers.weights.read import read_checkpoint
 from tests.helpers.command_line import failure, run
 from tests.helpers.export_models import conv_mixer, perturb
 from tests.helpers.hostile_programs import write_file_writer
@@ -218,6 +219,25 @@ def test_tflite(trained: Path, tmp_path: Path) -> None:
     result = run("verify", out, "--against", trained)
     assert result.exit_code == 0, result.output
     assert "exists; pass" in failure(run("export", "tflite", trained, out))
+
+
+def test_checkpoint(trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mine.safetensors"
+    result = run("export", "checkpoint", trained, out)
+    assert result.exit_code == 0, result.output
+    model = load_classifier(trained / "model.keras")
+    assert result.stdout.splitlines()[-1] == (
+        f"{out}: weights of mine, named as by timm; mean (0.485, 0.456, 0.406), "
+        "std (0.229, 0.224, 0.225)"
+    )
+    arrays = read_checkpoint(out)
+    np.testing.assert_array_equal(arrays["head.weight"].T, model.get_layer("head").kernel)
+    assert "exists; pass overwrite=True" in failure(run("export", "checkpoint", trained, out))
+    message = failure(run("export", "checkpoint", trained, tmp_path / "a.npz", "--layout=google"))
+    assert "'mine' has no layout 'google'; its files are of 'timm' or 'authors'." in message
+    assert "must end in one of" in failure(run("export", "checkpoint", trained, tmp_path / "a.h5"))
+    assert run("export", "checkpoint", trained, out, "--layout", "torch").exit_code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.safetensors"]
 
 
 @pytest.mark.parametrize(("kind", "package"), [("onnx", "onnx"), ("openvino", "openvino")])

@@ -1,12 +1,13 @@
 """Names in checkpoints of ConvMixer: timm's and the authors'."""
 
 from keras_mixers.weights import axis_orders as to
-from keras_mixers.weights.layouts.layout import Layout, affine_rules, batch_norm_rules
+from keras_mixers.weights.layouts.layout import Layout, Origin, affine_rules, batch_norm_rules
 
 
-def _conv_mixer(name: str, stem: str, block: str, head: str) -> Layout:
+def _conv_mixer(name: str, origin: Origin, stem: str, block: str, head: str) -> Layout:
     return Layout(
         name,
+        origin,
         (
             *affine_rules("patch_embed/conv", f"{stem}0", to.conv),
             *batch_norm_rules("patch_norm", f"{stem}2"),
@@ -21,6 +22,6 @@ def _conv_mixer(name: str, stem: str, block: str, head: str) -> Layout:
 
 
 CONV_MIXER_LAYOUTS = (
-    _conv_mixer("ConvMixer of timm", "stem.", "blocks.{i}", "head"),
-    _conv_mixer("ConvMixer of the authors", "", "{child}", "{head}"),
+    _conv_mixer("ConvMixer of timm", "timm", "stem.", "blocks.{i}", "head"),
+    _conv_mixer("ConvMixer of the authors", "authors", "", "{child}", "{head}"),
 )

@@ -6,6 +6,7 @@ from keras_mixers.weights.layouts.layout import Layout, affine_rules, norm_rules
 GMLP_LAYOUTS = (
     Layout(
         "gMLP of timm",
+        "timm",
         (
             *affine_rules("patch_embed/conv", "stem.proj", to.conv),
             *norm_rules("block_{i}/norm", "blocks.{i}.norm"),

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from keras_mixers.weights import axis_orders as to
-from keras_mixers.weights.axis_orders import Transform
+from keras_mixers.weights.axis_orders import AxisOrder
+
+Origin = Literal["timm", "authors", "google"]
 
 
 @dataclass(frozen=True)
@@ -17,14 +20,14 @@ class Rule:
         weight: Path of the Keras weight, where `{i}` is the index of a block.
         key: Name in the checkpoint. `{i}` is the index of a block; `{child}` and `{head}` are the
             positions of the block and of the head in the ConvMixer authors' `nn.Sequential`.
-        transform: Function that turns the checkpoint's array into the value of the weight.
+        order: How the checkpoint's array becomes the value of the weight.
         parts: Names to put in place of `{part}` in `key`, for a weight that the checkpoint holds
             in several arrays, to be concatenated along the last axis.
     """
 
     weight: str
     key: str
-    transform: Transform = to.same
+    order: AxisOrder = to.same
     parts: tuple[str, ...] = ()
 
     @property
@@ -34,8 +37,20 @@ class Rule:
 
     def value(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the weight's value from the arrays of a checkpoint."""
-        values = [self.transform(arrays[key]) for key in self.keys]
+        values = [self.order.load(arrays[key]) for key in self.keys]
         return np.concatenate(values, axis=-1) if self.parts else values[0]
+
+    def arrays(self, value: np.ndarray, heads: int) -> dict[str, np.ndarray]:
+        """Return the checkpoint's arrays, by name, from a weight's value: the inverse of `value`.
+
+        Args:
+            value: The weight's value.
+            heads: Number of attention heads of the network.
+        """
+        values = np.split(value, len(self.keys), axis=-1)
+        return {
+            key: self.order.save(part, heads) for key, part in zip(self.keys, values, strict=True)
+        }
 
 
 @dataclass(frozen=True)
@@ -44,11 +59,13 @@ class Layout:
 
     Attributes:
         name: Name for error messages.
+        origin: Whose names they are, or None if too little is known to save a file with them.
         rules: The rules for all weights.
         ignored: Endings of keys that neither inference nor training in Keras needs.
     """
 
     name: str
+    origin: Origin | None
     rules: tuple[Rule, ...]
     ignored: tuple[str, ...] = ()
 
@@ -63,7 +80,7 @@ class Layout:
                 )
 
 
-def affine_rules(weight: str, key: str, kernel: Transform) -> tuple[Rule, ...]:
+def affine_rules(weight: str, key: str, kernel: AxisOrder) -> tuple[Rule, ...]:
     """Rules for a torch layer with weight and bias."""
     return (
         Rule(f"{weight}/kernel", f"{key}.weight", kernel),
@@ -71,11 +88,11 @@ def affine_rules(weight: str, key: str, kernel: Transform) -> tuple[Rule, ...]:
     )
 
 
-def norm_rules(weight: str, key: str, transform: Transform = to.same) -> tuple[Rule, ...]:
+def norm_rules(weight: str, key: str, order: AxisOrder = to.same) -> tuple[Rule, ...]:
     """Rules for a torch LayerNorm."""
     return (
-        Rule(f"{weight}/gamma", f"{key}.weight", transform),
-        Rule(f"{weight}/beta", f"{key}.bias", transform),
+        Rule(f"{weight}/gamma", f"{key}.weight", order),
+        Rule(f"{weight}/beta", f"{key}.bias", order),
     )
 
 

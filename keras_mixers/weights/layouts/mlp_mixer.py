@@ -14,7 +14,7 @@ from keras_mixers.weights.layouts.layout import (
 def _mixer_phase(mlp: str, phase: str) -> tuple[Rule, ...]:
     """Rules for both Dense layers of an MLP in the older layout, which has more axes of size 1."""
     return tuple(
-        Rule(f"{mlp}/dense_{i}/{part}", f"{phase}/{part}{i + 1}", to.squeeze)
+        Rule(f"{mlp}/dense_{i}/{part}", f"{phase}/{part}{i + 1}", to.squeezed)
         for i in (0, 1)
         for part in ("kernel", "bias")
     )
@@ -25,6 +25,7 @@ _TOKENS, _CHANNELS = "blocks.{i}.mlp_tokens", "blocks.{i}.mlp_channels"
 MIXER_LAYOUTS = (
     Layout(
         "MLP-Mixer of timm",
+        "timm",
         (
             *affine_rules("patch_embed/conv", "stem.proj", to.conv),
             *norm_rules("block_{i}/token_norm", "blocks.{i}.norm1"),
@@ -39,6 +40,7 @@ MIXER_LAYOUTS = (
     ),
     Layout(
         "MLP-Mixer of Google",
+        "google",
         (
             *flax_rules("patch_embed/conv", "stem"),
             *flax_norm_rules("block_{i}/token_norm", "MixerBlock_{i}/LayerNorm_0"),
@@ -53,6 +55,7 @@ MIXER_LAYOUTS = (
     ),
     Layout(
         "MLP-Mixer of Google, older names",
+        None,
         (
             *flax_rules("patch_embed/conv", "embedding"),
             *flax_norm_rules("block_{i}/token_norm", "Mixer/encoderblock_{i}/LayerNorm_0"),

@@ -33,6 +33,7 @@ def _token_mixer(i: int, kernel_size: int, performer: bool) -> tuple[Rule, ...]:
 def _t2t_vit(name: str, performer: bool) -> Layout:
     return Layout(
         name,
+        "authors",
         (
             *_token_mixer(0, 7, performer),
             *_token_mixer(1, 3, performer),

@@ -30,9 +30,10 @@ _ATTENTION = f"{_FLAX_BLOCK}/MultiHeadDotProductAttention_1"
 _QKV = ("query", "key", "value")
 
 VIT_LAYOUTS = (
-    Layout("ViT of timm", (*_AROUND, *affine_rules("head", "head", to.linear))),
+    Layout("ViT of timm", "timm", (*_AROUND, *affine_rules("head", "head", to.linear))),
     Layout(
         "distilled DeiT",
+        "timm",
         (
             *_AROUND,
             Rule("distillation_token/token", "dist_token"),
@@ -42,14 +43,15 @@ VIT_LAYOUTS = (
     ),
     Layout(
         "ViT of Google",
+        "google",
         (
             *flax_rules("patch_embed/conv", "embedding"),
             Rule("class_token/token", "cls"),
             Rule("position/table", "Transformer/posembed_input/pos_embedding"),
             *flax_norm_rules("block_{i}/attention_norm", f"{_FLAX_BLOCK}/LayerNorm_0"),
-            Rule("block_{i}/qkv/kernel", f"{_ATTENTION}/{{part}}/kernel", to.join_heads, _QKV),
-            Rule("block_{i}/qkv/bias", f"{_ATTENTION}/{{part}}/bias", to.flat, _QKV),
-            Rule("block_{i}/projection/kernel", f"{_ATTENTION}/out/kernel", to.join_head_inputs),
+            Rule("block_{i}/qkv/kernel", f"{_ATTENTION}/{{part}}/kernel", to.split_outputs, _QKV),
+            Rule("block_{i}/qkv/bias", f"{_ATTENTION}/{{part}}/bias", to.split_vector, _QKV),
+            Rule("block_{i}/projection/kernel", f"{_ATTENTION}/out/kernel", to.split_inputs),
             Rule("block_{i}/projection/bias", f"{_ATTENTION}/out/bias"),
             *flax_norm_rules("block_{i}/mlp_norm", f"{_FLAX_BLOCK}/LayerNorm_2"),
             *flax_rules("block_{i}/mlp/dense_0", f"{_FLAX_BLOCK}/MlpBlock_3/Dense_0"),

@@ -12,6 +12,7 @@ import keras_mixers as km
 from keras_mixers.weights.read import read_checkpoint
 from tests.helpers.rounding import assert_close, roundings_in
 from tests.keras_mixers.weights.golden import DATA, GOLDEN, build, reference
+from tests.keras_mixers.weights.google_vit import in_googles_names
 from tests.keras_mixers.weights.torch_conv_mixer import TorchConvMixer
 
 every_golden = pytest.mark.parametrize("checkpoint", GOLDEN)
@@ -163,45 +164,9 @@ def test_position_table_of_the_checkpoint_is_the_computed_one() -> None:
         np.testing.assert_array_max_ulp(stored, np.asarray(computed), maxulp=1)
 
 
-def test_googles_names_of_vit_load_as_timms(tmp_path) -> None:
-    """timm's file in Google's names and axes: queries, keys and values apart, by heads."""
-    name, heads = "vit_timm.safetensors", 3
-    rename = {
-        "cls_token": "cls",
-        "pos_embed": "Transformer/posembed_input/pos_embedding",
-        "patch_embed.proj": "embedding",
-        "norm": "Transformer/encoder_norm",
-        "head": "head",
-        "norm1": "LayerNorm_0",
-        "norm2": "LayerNorm_2",
-        "mlp.fc1": "MlpBlock_3/Dense_0",
-        "mlp.fc2": "MlpBlock_3/Dense_1",
-    }
-    arrays = {}
-    for key, array in read_checkpoint(DATA / name).items():
-        layer, _, part = key.rpartition(".")
-        place, layer = "", layer or key
-        if layer.startswith("blocks."):
-            _, block, layer = layer.split(".", 2)
-            place = f"Transformer/encoderblock_{block}/"
-        attention = f"{place}MultiHeadDotProductAttention_1"
-        if layer == "attn.qkv":
-            for which, rows in zip(("query", "key", "value"), np.split(array, 3), strict=True):
-                rows = rows.T.reshape(-1, heads, 8) if part == "weight" else rows.reshape(heads, 8)
-                kind = "kernel" if part == "weight" else "bias"
-                arrays[f"{attention}/{which}/{kind}"] = rows
-        elif layer == "attn.proj":
-            kernel = array.T.reshape(heads, 8, -1) if part == "weight" else array
-            arrays[f"{attention}/out/{'kernel' if part == 'weight' else 'bias'}"] = kernel
-        elif part not in ("weight", "bias"):
-            arrays[rename[key]] = array
-        elif "norm" in layer:
-            arrays[f"{place}{rename[layer]}/{'scale' if part == 'weight' else part}"] = array
-        else:
-            axes = (2, 3, 1, 0) if array.ndim == 4 else None
-            value = array.transpose(axes) if part == "weight" else array
-            kind = "kernel" if part == "weight" else "bias"
-            arrays[f"{place}{rename[layer]}/{kind}"] = value
+def test_googles_names_of_vit_load_as_timms(tmp_path: Path) -> None:
+    name = "vit_timm.safetensors"
+    arrays = in_googles_names(read_checkpoint(DATA / name), heads=3)
     np.savez(tmp_path / "google.npz", **arrays)
     model, ours = build(name, weights=DATA / name), build(name, weights=tmp_path / "google.npz")
     for weight, other in zip(model.weights, ours.weights, strict=True):
