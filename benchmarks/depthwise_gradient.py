@@ -28,6 +28,7 @@ SHAPES = [
 
 
 def seconds(function: Callable, *inputs: tf.Tensor) -> float:
+    """Return how long one call takes."""
     begun = time.perf_counter()
     function(*inputs)
     return time.perf_counter() - begun
@@ -54,6 +55,7 @@ def compare(batch: int, side: int, channels: int, kernel_size: int) -> tuple[flo
 
 
 def main() -> None:
+    """Print a row for each shape."""
     view = Table("batch, side, channels, kernel", "TensorFlow", "ours", "ratio", "used", "diff.")
     for shape in SHAPES:
         theirs, ours, difference = compare(*shape)
