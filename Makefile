@@ -6,7 +6,7 @@ PYTHON ?= python3
 OLD_PYTHON ?= $(or $(shell command -v python3.11),$(PYTHON))
 PYTEST = bin/python -m pytest
 
-.PHONY: quickstart test docs lint test-backends test-distributed test-slow test-damage test-portable test-old-stack test-metadata test-faults parity wheel benchmark clean
+.PHONY: quickstart test docs notebooks lint test-backends test-distributed test-slow test-damage test-portable test-old-stack test-metadata test-faults parity wheel benchmark clean
 
 quickstart: .venv/with-quickstart  ## Train, save, export and draw a small model, on real scans of digits
 	.venv/bin/keras-mixers quickstart --overwrite
@@ -48,8 +48,13 @@ test-metadata: .venv/with-dev .venv-tflite-support/installed  ## Google's tflite
 test-faults: .venv/with-dev  ## Break the code in twelve places: the everyday tests must notice each
 	.venv/bin/python -m tests.faults
 
+notebooks: .venv/with-notebooks  ## Run the notebooks; build/notebooks has them with their pictures
+	mkdir -p build/notebooks
+	for name in notebooks/*.py; do .venv/bin/jupytext --quiet --to ipynb --output build/$${name%.py}.ipynb $$name || exit; done
+	.venv/bin/jupyter execute --inplace build/notebooks/*.ipynb
+
 docs: .venv/with-docs  ## Build the site in build/site; a link to nowhere or a page without a place is an error
-	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build
 
 parity: .venv-reference/installed  ## Compare every variant that timm has, at full size
 	.venv-reference/$(PYTEST) -m parity

@@ -14,7 +14,7 @@ PAGES = {
     "benchmarks/README.md": "benchmarks.md",
     "CHANGELOG.md": "changelog.md",
 }
-_LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)((?:#[^)]*)?)\)")
+_LINK = re.compile(r"\[([^\]]*)\]\((?!https?:|#|mailto:)([^)#\s]+)((?:#[^)]*)?)\)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -36,8 +36,11 @@ def _at_site(markdown: str, source: str) -> str:
     folder = posixpath.dirname(PAGES.get(source, source.removeprefix("docs/")))
 
     def turn(link: re.Match[str]) -> str:
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(source), link[1]))
+        text, address, anchor = link.groups()
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(source), address))
+        if target not in PAGES and not target.startswith("docs/"):
+            return text  # A file that the site doesn't have.
         place = PAGES.get(target, target.removeprefix("docs/"))
-        return f"]({posixpath.relpath(place, folder or '.')}{link[2]})"
+        return f"[{text}]({posixpath.relpath(place, folder or '.')}{anchor})"
 
     return _LINK.sub(turn, markdown)
