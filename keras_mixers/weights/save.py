@@ -7,7 +7,6 @@ from typing import get_args
 import keras
 import numpy as np
 
-from keras_mixers.atomic_files import write_atomically
 from keras_mixers.layers.transformer_block import TransformerBlock
 from keras_mixers.weights.checks import first_few
 from keras_mixers.weights.errors import CheckpointError
@@ -55,6 +54,9 @@ def save_checkpoint(
     >>> keras_mixers.save_checkpoint(model, path)
     >>> keras_mixers.load_checkpoint(model, path)
     """
+    # It needs filelock, which building and loading models doesn't.
+    from keras_mixers.atomic_files import write_atomically
+
     path = Path(path)
     if path.suffix not in _WRITERS:
         raise ValueError(f"{path} must end in one of {', '.join(_WRITERS)}.")

@@ -7,6 +7,7 @@ import struct
 import sys
 import zipfile
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -29,9 +30,18 @@ def _error(path: Path) -> str:
     return str(error.value)
 
 
-def _save(content: object, folder: Path, old: bool = False) -> Path:
-    torch.save(content, folder / "file.pth", _use_new_zipfile_serialization=not old)
+def _save(
+    content: object, folder: Path, old: bool = False, pickle_module: ModuleType = pickle
+) -> Path:
+    torch.save(content, folder / "file.pth", pickle_module, _use_new_zipfile_serialization=not old)
     return folder / "file.pth"
+
+
+class DeepPickle(ModuleType):
+    """Pickle in Python: how deep the one in C may go, Python 3.12 doesn't let anyone say."""
+
+    Pickler = pickle._Pickler
+    dump = staticmethod(pickle._dump)
 
 
 def _npz(folder: Path, header: bytes) -> Path:
@@ -132,7 +142,8 @@ def test_deep_nests(old: bool, as_key: bool, tmp_path: Path) -> None:
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(20_000)  # For torch.save.
     try:
-        path = _save({content: torch.zeros(2)} if as_key else content, tmp_path, old)
+        content = {content: torch.zeros(2)} if as_key else content
+        path = _save(content, tmp_path, old, DeepPickle("pickle"))
     finally:
         sys.setrecursionlimit(limit)
     _error(path)
