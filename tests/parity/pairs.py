@@ -1,4 +1,4 @@
-"""Gives one of our networks the weights of timm's."""
+"""Gives one of our networks the weights of timm's, and names small ones."""
 
 from pathlib import Path
 
@@ -7,6 +7,16 @@ import torch
 
 import keras_mixers
 from tests.helpers import timm_reference
+
+# A small variant of each family that timm has.
+SMALLEST = [
+    "convmixer_1024_20_p14",
+    "mixer_s32",
+    "resmlp_12",
+    "gmlp_ti16",
+    "vit_ti16",
+    "deit_ti16_distilled",
+]
 
 
 def load(ours: keras.Model, theirs: torch.nn.Module, folder: Path) -> keras.Model:

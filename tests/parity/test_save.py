@@ -7,22 +7,13 @@ import pytest
 import keras_mixers
 from tests.helpers import timm_reference
 from tests.helpers.timm_variants import TOLERANCE, VARIANTS, random_images, relative_difference
-from tests.parity.pairs import load
+from tests.parity.pairs import SMALLEST, load
 
 pytestmark = pytest.mark.parity
 
-NAMES = [
-    "convmixer_1024_20_p14",
-    "mixer_s32",
-    "resmlp_12",
-    "gmlp_ti16",
-    "vit_ti16",
-    "deit_ti16_distilled",
-]
-
 
 @pytest.mark.parametrize("ending", [".safetensors", ".pth"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SMALLEST)
 def test_timm_loads_what_was_saved(name: str, ending: str, tmp_path: Path) -> None:
     options = {"include_preprocessing": False, "classifier_activation": None}
     ours = keras_mixers.create_model(name, **options)

@@ -19,18 +19,10 @@ from keras_mixers.visualize.token_mixing import sort_in_pairs
 from tests.helpers import timm_reference
 from tests.helpers.rounding import EPSILON, rounding_bound
 from tests.helpers.timm_variants import TOLERANCE, VARIANTS, random_images, relative_difference
-from tests.parity.pairs import load
+from tests.parity.pairs import SMALLEST, load
 
 pytestmark = pytest.mark.parity
 
-NAMES = [
-    "convmixer_1024_20_p14",
-    "mixer_s32",
-    "resmlp_12",
-    "gmlp_ti16",
-    "vit_ti16",
-    "deit_ti16_distilled",
-]
 CLASSES = [3, 141]
 
 
@@ -108,7 +100,7 @@ def check_largest_first(found: np.ndarray, theirs: torch.Tensor) -> None:
     assert np.diff(norms).max() <= rounding_bound(np.float32(norms), found[0].size)
 
 
-@of(*NAMES)
+@of(*SMALLEST)
 def test_first_filters(pair: Pair) -> None:
     check_largest_first(visualize.first_filters(pair.ours), pair.patches.weight.movedim(1, -1))
 
@@ -147,7 +139,7 @@ def block_outputs(pair: Pair, images: torch.Tensor) -> tuple[list[torch.Tensor],
     return outputs, logits
 
 
-@of(*NAMES)
+@of(*SMALLEST)
 def test_feature_maps(pair: Pair) -> None:
     with torch.inference_mode():
         outputs, _ = block_outputs(pair, timm_reference.channels_first(pair.images))
@@ -155,7 +147,7 @@ def test_feature_maps(pair: Pair) -> None:
         assert relative_difference(maps, pair.to_maps(output).numpy()) <= TOLERANCE
 
 
-@of(*NAMES)
+@of(*SMALLEST)
 @pytest.mark.parametrize("block", [0, -2])
 def test_grad_cam(in_float64: Pair, block: int) -> None:
     pair = in_float64
@@ -169,7 +161,7 @@ def test_grad_cam(in_float64: Pair, block: int) -> None:
     assert relative_difference(found, expected) <= EPSILON["float32"]
 
 
-@of(*NAMES)
+@of(*SMALLEST)
 def test_receptive_fields(in_float64: Pair) -> None:
     pair = in_float64
     rng = np.random.default_rng(0)  # The signs are drawn as ours are.
