@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from keras_mixers.atomic_files import (
     own_staging,
     staging_place,
     swap_into_place,
+    write_atomically,
 )
 from keras_mixers.inference import load_classifier, probabilities
 from keras_mixers.labels import format_labels
@@ -65,27 +65,30 @@ def run(folder: str | Path, overwrite: bool = False) -> None:
     Example: `run("first-run")` is what `keras-mixers quickstart --out first-run` does.
     """
     folder = Path(folder)
-    is_new = not folder.exists()
-    _check_folder(folder, overwrite)
     console = Console(highlight=False)
-    try:
-        with own_staging(folder / _STAGED) as staging:
-            _write_files(staging, console)
-            _check_folder(folder, overwrite)  # Another process may have written into it meanwhile.
-            for name in FILES:
-                swap_into_place(staging / name, folder / name)
-    except BaseException:
-        if is_new:
-            with suppress(OSError):  # It isn't empty, perhaps.
-                folder.rmdir()
-        raise
+    if folder.exists():
+        _write_into(folder, overwrite, console)
+    else:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with write_atomically(folder, overwrite=False) as place:
+            place.mkdir()
+            _write_files(place, console)
     console.print(f"Everything is in {printable(folder)}.", soft_wrap=True, markup=False)
+
+
+def _write_into(folder: Path, overwrite: bool, console: Console) -> None:
+    """Write all results, and move them into a folder that exists when all are made."""
+    _check_folder(folder, overwrite)
+    with own_staging(folder / _STAGED) as staging:
+        _write_files(staging, console)
+        _check_folder(folder, overwrite)  # Another process may have written into it meanwhile.
+        for name in FILES:
+            swap_into_place(staging / name, folder / name)
 
 
 def _check_folder(folder: Path, overwrite: bool) -> None:
     if folder.is_file():
         raise ValueError(f"{str(folder)!r} is a file; choose a folder for the results.")
-    folder.mkdir(parents=True, exist_ok=True)
     if not overwrite and set(folder.iterdir()) - {staging_place(folder / _STAGED)}:
         raise ValueError(
             f"The folder {str(folder)!r} is not empty; choose another one, or pass --overwrite to "

@@ -171,7 +171,7 @@ def test_folders_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     assert "is not empty; choose another one, or" in failure(run("quickstart", "--out", tmp_path))
     assert "is a file; choose a folder" in failure(run("quickstart", "--out", notes))
     # A folder that no user may write into, root neither.
-    assert "/proc/results" in failure(run("quickstart", "--out", "/proc/results"))
+    assert "into the folder '/proc'" in failure(run("quickstart", "--out", "/proc/results"))
     (tmp_path / "saved_model").mkdir()
     message = failure(run("quickstart", "--out", tmp_path, "--overwrite"))
     assert (
