@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from hub_export.exportable_model import ExportableModel
+    from hub_export.model_facts import ModelFacts
 
 export = typer.Typer(help="Export a model to another format.", no_args_is_help=True)
 
@@ -221,18 +222,17 @@ def checkpoint(
     check_writable(out, overwrite)
     origin = load_exportable_model(model, weights)
     save_checkpoint(origin.model, out, layout.value, overwrite=overwrite)
-    echo(f"{out}: weights of {origin.model.name}, named as by {layout}{_normalisation(origin)}")
+    echo(
+        f"{out}: weights of {origin.model.name}, named as by {layout}{_normalisation(origin.facts)}"
+    )
 
 
-def _normalisation(origin: "ExportableModel") -> str:
+def _normalisation(facts: "ModelFacts") -> str:
     """Return with which mean and deviation a model normalises images, if it does."""
-    if "preprocessing" not in [layer.name for layer in origin.model.layers]:
+    if facts.mean is None or facts.std is None:
         return ""
-    layer = origin.model.get_layer("preprocessing")
-    std = [1 / (255 * scale) for scale in layer.scale]
-    mean = [-offset * deviation for offset, deviation in zip(layer.offset, std, strict=True)]
-    numbers = (", ".join(f"{value:.4g}" for value in values) for values in (mean, std))
-    return "; mean ({}), std ({})".format(*numbers)
+    mean, std = (", ".join(f"{x:g}" for x in values) for values in (facts.mean, facts.std))
+    return f"; mean ({mean}), std ({std})"
 
 
 def _representative_images(
