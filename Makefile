@@ -5,8 +5,10 @@ PYTHON ?= python3
 # The newest Python that tensorflow-addons and tflite-support support.
 OLD_PYTHON ?= $(or $(shell command -v python3.11),$(PYTHON))
 PYTEST = bin/python -m pytest
+# Debian's packages are installed as root.
+AS_ROOT = $(if $(filter-out 0,$(shell id -u)),sudo -n)
 
-.PHONY: quickstart test docs notebooks lint test-backends test-distributed test-slow test-damage test-portable test-old-stack test-metadata test-faults parity wheel benchmark clean
+.PHONY: quickstart test docs notebooks lint test-backends test-distributed test-slow test-damage test-portable test-old-stack test-metadata test-web test-faults parity wheel benchmark clean
 
 quickstart: .venv/with-quickstart  ## Train, save, export and draw a small model, on real scans of digits
 	.venv/bin/keras-mixers quickstart --overwrite
@@ -44,6 +46,9 @@ test-metadata: .venv/with-dev .venv-tflite-support/installed  ## Google's tflite
 	rm -rf build/tflite-support
 	.venv/bin/python -m tests.tflite_support.export build/tflite-support
 	TFLITE_FILES=build/tflite-support .venv-tflite-support/$(PYTEST) -c tests/tflite_support/pytest.ini tests/tflite_support/test_metadata.py
+
+test-web: .venv/with-web node_modules/.package-lock.json  ## The web page of an export, in Chromium
+	.venv/$(PYTEST) -m web
 
 test-faults: .venv/with-dev  ## Break the code in twelve places: the everyday tests must notice each
 	.venv/bin/python -m tests.faults
@@ -86,6 +91,13 @@ benchmark: .venv-reference/installed  ## Compare inference speed with timm's, in
 	.venv-reference/bin/pip install --quiet --editable '.[reference]'
 	touch $@
 
+# LiteRT.js, in the version that exports expect, and Debian's Chromium to run it.
+node_modules/.package-lock.json: hub_export/web/runtime.py
+	@command -v chromium npm >/dev/null || $(AS_ROOT) sh -c 'apt-get update -qq && apt-get install -qq --yes chromium npm >/dev/null' \
+		|| { echo "Chromium and npm can't be installed here (Debian's packages chromium and npm): the web page is not tested." >&2; exit 1; }
+	npm install --silent --no-save --no-package-lock @litertjs/core@$$(sed -n 's/^VERSION = "\(.*\)"/\1/p' $<)
+	touch $@
+
 .venv-old-stack/installed: tests/old_stack/requirements.txt
 .venv-tflite-support/installed: tests/tflite_support/requirements.txt
 
@@ -97,4 +109,4 @@ benchmark: .venv-reference/installed  ## Compare inference speed with timm's, in
 	touch $@
 
 clean:
-	rm -rf .venv .venv-* build dist *.egg-info keras-mixers-quickstart
+	rm -rf .venv .venv-* node_modules build dist *.egg-info keras-mixers-quickstart

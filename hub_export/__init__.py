@@ -1,4 +1,4 @@
-"""Exports of models to SavedModels, TFLite, ONNX and OpenVINO, each compared with its model."""
+"""Exports of models to SavedModels, TFLite, ONNX, OpenVINO and web pages, each compared."""
 
 import importlib
 import os
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hub_export.tflite.export import export_tflite
     from hub_export.trust import UntrustedModelError
     from hub_export.verification.verify import verify
+    from hub_export.web.export import export_web
 
 # TensorFlow reads it while it is imported. keras_mixers/onednn.py does the same, and warns if it is
 # too late; it is not imported here, because it brings TensorFlow along.
@@ -31,6 +32,7 @@ __all__ = [
     "export_openvino",
     "export_saved_model",
     "export_tflite",
+    "export_web",
     "verify",
     "write_archive",
 ]
@@ -45,6 +47,7 @@ _MODULES = {
     "export_openvino": "openvino",
     "export_saved_model": "saved_model.export",
     "export_tflite": "tflite.export",
+    "export_web": "web.export",
     "verify": "verification.verify",
     "write_archive": "archive",
 }

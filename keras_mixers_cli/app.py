@@ -20,6 +20,7 @@ from keras_mixers_cli.models import info, list_variants
 from keras_mixers_cli.predict import predict
 from keras_mixers_cli.training import evaluate, few_shot, recipes, train
 from keras_mixers_cli.verify import verify
+from keras_mixers_cli.web import serve, web
 from keras_mixers_cli.weights import convert, weights
 
 _QUICKSTART = Path("keras-mixers-quickstart")
@@ -47,7 +48,9 @@ app.command(
 app.command()(recipes)
 app.command()(evaluate)
 app.command("few-shot")(few_shot)
+export.command()(web)
 app.add_typer(export, name="export")
+app.command()(serve)
 app.command()(verify)
 app.command()(benchmark)
 app.command()(explain)

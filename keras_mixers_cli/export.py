@@ -7,32 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keras_mixers_cli.console import echo, one_line_errors, packages_of, quiet_start
+from keras_mixers_cli.export_options import (
+    Licence,
+    Overwrite,
+    Quantize,
+    RepresentativeData,
+    Size,
+    representative_images,
+    square,
+)
 from keras_mixers_cli.model_argument import KerasModel, Weights, check_model
 from keras_mixers_cli.verify import Data, Labels, print_verification
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from hub_export.exportable_model import ExportableModel
     from hub_export.model_facts import ModelFacts
 
 export = typer.Typer(help="Export a model to another format.", no_args_is_help=True)
-
-_Licence = Annotated[
-    str | None,
-    typer.Option(help="Licence of the weights as an SPDX identifier, such as Apache-2.0."),
-]
-_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export at OUT.")]
-
-
-class Quantize(StrEnum):
-    """The number format of a TFLite file."""
-
-    none = "none"
-    float16 = "float16"
-    dynamic = "dynamic"
-    int8 = "int8"
-    int16x8 = "int16x8"
 
 
 class Layout(StrEnum):
@@ -65,12 +55,12 @@ def hub(
     out: Annotated[Path, typer.Argument(help="The folder to write.")],
     weights: Weights = None,
     labels: Labels = None,
-    licence: _Licence = None,
+    licence: Licence = None,
     data: Data = None,
     tar: Annotated[
         bool, typer.Option("--tar", help="Also write a .tar.gz of each, with its SHA-256.")
     ] = False,
-    overwrite: _Overwrite = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Export SavedModels for TensorFlow Hub and Kaggle Models.
 
@@ -99,17 +89,11 @@ def tflite(
     model: KerasModel,
     out: Annotated[Path, typer.Argument(help="The .tflite file to write.")],
     quantize: Annotated[Quantize, typer.Option(help="Number format of the file.")] = Quantize.none,
-    representative_data: Annotated[
-        str | None,
-        typer.Option(help="Images for int8 and int16x8: a folder, tfds:NAME, npz:PATH or digits."),
-    ] = None,
+    representative_data: RepresentativeData = None,
     batch: Annotated[
         int, typer.Option(min=0, help="Images per call; 0 for any number, which is slower.")
     ] = 1,
-    size: Annotated[
-        int | None,
-        typer.Option(min=1, help="Height and width of the images, if the model takes any."),
-    ] = None,
+    size: Size = None,
     input_type: Annotated[
         InputType | None,
         typer.Option(help="Type of the images. [default: uint8 for int8, else float32]"),
@@ -119,9 +103,9 @@ def tflite(
     ] = None,
     weights: Weights = None,
     labels: Labels = None,
-    licence: _Licence = None,
+    licence: Licence = None,
     data: Data = None,
-    overwrite: _Overwrite = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Export a TFLite file for phones and other small devices.
 
@@ -134,13 +118,12 @@ def tflite(
         from keras_mixers.atomic_files import check_writable
     check_writable(out, overwrite)
     origin = load_exportable_model(model, weights, labels, licence)
-    channels = origin.facts.input_shape[2]
-    input_shape = None if size is None else (size, size, channels)
+    input_shape = square(size, origin)
     verification = export_tflite(
         origin.model,
         out,
         quantize.value,
-        _representative_images(representative_data, origin, input_shape),
+        representative_images(representative_data, origin, input_shape),
         batch or None,
         input_shape=input_shape,
         input_type=None if input_type is None else input_type.value,
@@ -162,7 +145,7 @@ def onnx(
     out: Annotated[Path, typer.Argument(help="The .onnx file to write.")],
     weights: Weights = None,
     data: Data = None,
-    overwrite: _Overwrite = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Export an ONNX file.
 
@@ -186,7 +169,7 @@ def openvino(
     out: Annotated[Path, typer.Argument(help="The folder to write, with model.xml and model.bin.")],
     weights: Weights = None,
     data: Data = None,
-    overwrite: _Overwrite = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Export a folder for OpenVINO.
 
@@ -208,7 +191,7 @@ def checkpoint(
     out: Annotated[Path, typer.Argument(help="The .safetensors, .npz or .pth file to write.")],
     weights: Weights = None,
     layout: Annotated[Layout, typer.Option(help="Whose names it has.")] = Layout.timm,
-    overwrite: _Overwrite = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Export the weights for timm, or as the authors or Google name them.
 
@@ -233,22 +216,3 @@ def _normalisation(facts: "ModelFacts") -> str:
         return ""
     mean, std = (", ".join(f"{x:g}" for x in values) for values in (facts.mean, facts.std))
     return f"; mean ({mean}), std ({std})"
-
-
-def _representative_images(
-    data: str | None, origin: "ExportableModel", input_shape: tuple[int, int, int] | None
-) -> "np.ndarray | str | None":
-    """Return the images that calibrate integers: a folder as it is, or drawn from a data set."""
-    if data is None or Path(data).is_dir():
-        return data
-    with packages_of("train"):
-        from hub_export.requirements import require_preprocessing_layer
-        from keras_mixers.inference import image_shape
-        from training.data import sample_images
-
-        require_preprocessing_layer(
-            origin.model, f"{data} has pixels in [0, 255]", "give a folder of it"
-        )
-        facts = origin.facts
-        shape = input_shape or image_shape(origin.model)
-        return sample_images(data, shape, facts.crop or 1.0, facts.interpolation or "bicubic")

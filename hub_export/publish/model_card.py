@@ -29,24 +29,24 @@ def model_card(
     '# mixer'
     """
     archives = archives or {}
-    named, facts = facts, _printable(facts)
+    named, facts = facts, printable_facts(facts)
     parts = [
         f"# {facts.name}",
         _summary(facts),
         "## Architecture",
-        _architecture(facts),
+        architecture(facts),
         "## Input",
         _input(facts),
         "## Outputs",
         _outputs(facts, handles),
         "## Preprocessing",
-        _preprocessing(facts),
+        preprocessing(facts),
         "## Accuracy",
-        _accuracy(facts),
+        accuracy(facts),
         "## Licence",
         f"Licence of the weights: {facts.licence or 'not stated'}.",
         "## Limits",
-        _limits(facts),
+        limits(facts),
         "## How to load",
         loading_examples(facts, handles, archives),
         "## Kaggle",
@@ -57,7 +57,7 @@ def model_card(
     return "\n\n".join(parts) + "\n"
 
 
-def _printable(facts: ModelFacts) -> ModelFacts:
+def printable_facts(facts: ModelFacts) -> ModelFacts:
     """Return facts whose texts can neither steer a terminal nor end a line of the card."""
     texts = {name: printable(text) for name, text in vars(facts).items() if isinstance(text, str)}
     return replace(facts, **texts)  # type: ignore[arg-type]
@@ -70,7 +70,8 @@ def _summary(facts: ModelFacts) -> str:
     return f"{kind} that assigns images to {facts.classes:,} classes, as TensorFlow SavedModels."
 
 
-def _architecture(facts: ModelFacts) -> str:
+def architecture(facts: ModelFacts) -> str:
+    """Return the card's table of the network."""
     names = {"keras_mixers": "keras-mixers", "keras": "Keras", "tensorflow": "TensorFlow"}
     versions = ", ".join(f"{names[name]} {version}" for name, version in facts.versions.items())
     rows = {
@@ -92,7 +93,7 @@ def _input(facts: ModelFacts) -> str:
     if height is None and width is None:
         size = "Any height and width of at least one patch"
     else:
-        size = f"Height {height or 'any'} and width {width or 'any'}"
+        size = f"Height {height or 'any'} and width {width or 'any'}; other sizes are refused"
     return (
         f"Images (batch, height, width, {channels}), **float32, {colours}, in [0, 1]**. {size}; "
         "any batch size. The network normalises images itself: do not subtract a mean or divide by "
@@ -131,7 +132,8 @@ def _outputs(facts: ModelFacts, handles: Sequence[str]) -> str:
     return "\n\n".join([text, "\n".join(rows), metadata])
 
 
-def _preprocessing(facts: ModelFacts) -> str:
+def preprocessing(facts: ModelFacts) -> str:
+    """Return how images are normalised, resized and cropped."""
     if facts.mean is None or facts.std is None:
         inside = "How the network's layer `preprocessing` normalises pixels is not known."
     else:
@@ -146,16 +148,16 @@ def _preprocessing(facts: ModelFacts) -> str:
     )
 
 
-def _accuracy(facts: ModelFacts) -> str:
+def accuracy(facts: ModelFacts) -> str:
+    """Return the accuracy and where it comes from."""
     if facts.accuracy is None:
         return "Not measured."
     return f"Top-1 accuracy: {100 * facts.accuracy:.2f} %; source: {facts.accuracy_source}"
 
 
-def _limits(facts: ModelFacts) -> str:
+def limits(facts: ModelFacts) -> str:
+    """Return what isn't known, as a list."""
     limits = []
-    if None not in facts.input_shape:
-        limits.append("Images of other sizes are refused; resize them first.")
     if facts.classes is not None and not facts.labels:
         limits.append("The class names are not included.")
     if facts.dataset is None:

@@ -137,10 +137,10 @@ def test_input_contract():
     assert "do not subtract a mean" in card["Input"]
     assert "logits, not probabilities" in card["Outputs"]
     assert "| `classification` | direct call | | (any, 5) | logits |" in card["Outputs"]
-    assert "Images of other sizes are refused" in card["Limits"]
+    assert "other sizes are refused" in card["Input"]
     free = card_of(conv_mixer(input_shape=(None, None, 3)))
     assert "Any height and width" in free["Input"]
-    assert "other sizes" not in free["Limits"]
+    assert "other sizes" not in free["Input"]
 
 
 def test_features_alone():
