@@ -7,10 +7,10 @@
 # ---
 
 # %% [markdown]
-# # From training to a phone
+# # From training to a phone and a browser
 #
 # A recipe trains a network on scans of digits, `export_tflite` writes it for LiteRT (TensorFlow Lite) in several
-# precisions, and each file is compared with the network on images that it has never seen.
+# precisions, `export_web` as a page, and each file is compared with the network on images that it has never seen.
 
 # %%
 # %matplotlib inline
@@ -21,7 +21,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 import keras_mixers.visualize
-from hub_export import export_tflite
+from hub_export import export_tflite, export_web
 from training.data import evaluation_batches, open_data, sample_images
 from training.recipes import find_recipe
 from training.train import train
@@ -88,6 +88,17 @@ same = float(
     np.mean(scores.argmax(axis=1) == result.network.predict(images, verbose=0).argmax(axis=1))
 )
 print(f"int8: {accuracy:.2%} right, {same:.2%} the same class as the network in float32")
+
+# %% [markdown]
+# ## A browser
+#
+# The same kind of file runs in a web page. `export_web` writes one: drop a photo, and it shows the five most probable
+# classes, computed on the device. `keras-mixers serve FOLDER` shows it on this machine; any web server does for others.
+
+# %%
+found = export_web(result.network, folder / "page", labels=list(data.class_names))
+print(f"probabilities differ by {found.checks[0].difference:.1e} of the largest from the network's")
+sorted(path.name for path in (folder / "page").iterdir())
 
 # %%
 probabilities = result.network.predict(images[:20], verbose=0)
