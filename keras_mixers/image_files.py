@@ -3,7 +3,11 @@
 import os
 from pathlib import Path
 
-IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
+# What photos end in. Those that Pillow can't read, such as .heic, are told rather than passed over.
+_SUFFIXES = (
+    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"),
+    *(".png", ".ppm", ".tif", ".tiff", ".webp"),
+)
 # macOS's archives, network disks' thumbnails and bins, repairs of a disk, Windows's own.
 _LEFT_BEHIND = frozenset(
     {
@@ -60,10 +64,10 @@ def find_image_files(folder: str | Path) -> list[Path]:
     >>> [path.name for path in find_image_files(folder)]
     ['a.png', 'b.JPG']
     """
-    files = [path for path in list_files(folder) if path.suffix.lower() in IMAGE_SUFFIXES]
+    files = [path for path in list_files(folder) if path.suffix.lower() in _SUFFIXES]
     if not files:
         raise FileNotFoundError(
-            f"There is no image in {str(folder)!r}; expected files that end in "
-            f"{', '.join(IMAGE_SUFFIXES)}."
+            f"There is no image in {str(folder)!r}; expected files that end as images do, such as "
+            "in .jpg or .png."
         )
     return files

@@ -51,7 +51,9 @@ def load_image(path: str | Path, channels: int = 3) -> Image.Image:
                 ImageOps.exif_transpose(image, in_place=True)
             return _to_convertible(image).convert(_MODES[channels])
     except UnidentifiedImageError:
-        raise ImageError(f"{path} is not an image in a format that Pillow knows.") from None
+        raise ImageError(
+            f"{path} is not an image in a format that Pillow knows; save it as a JPEG or PNG."
+        ) from None
     except Exception as error:  # Each of Pillow's forty decoders raises its own.
         reason = str(error) or type(error).__name__
         raise ImageError(f"{path} can't be read as an image ({reason}).") from None

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keras_mixers_cli.console import echo, one_line_errors, packages_of, quiet_start
+from keras_mixers_cli.console import (
+    echo,
+    one_line_errors,
+    packages_of,
+    plain_warnings,
+    quiet_start,
+)
 from keras_mixers_cli.export_options import (
     Licence,
     Overwrite,
@@ -49,6 +55,7 @@ class Output(StrEnum):
 
 @export.command()
 @one_line_errors()
+@plain_warnings()
 @packages_of("export")
 def hub(
     model: KerasModel,
@@ -84,6 +91,7 @@ def hub(
 
 @export.command()
 @one_line_errors()
+@plain_warnings()
 @packages_of("export")
 def tflite(
     model: KerasModel,
@@ -139,6 +147,7 @@ def tflite(
 
 @export.command()
 @one_line_errors()
+@plain_warnings()
 @packages_of("onnx")
 def onnx(
     model: KerasModel,
@@ -163,6 +172,7 @@ def onnx(
 
 @export.command()
 @one_line_errors()
+@plain_warnings()
 @packages_of("openvino")
 def openvino(
     model: KerasModel,
@@ -185,6 +195,7 @@ def openvino(
 
 @export.command()
 @one_line_errors()
+@plain_warnings()
 @packages_of("export")
 def checkpoint(
     model: KerasModel,

@@ -10,6 +10,7 @@ from keras_mixers_cli.console import (
     one_line_errors,
     packages_of,
     plain_notes,
+    plain_warnings,
     print_table,
     quiet_start,
 )
@@ -54,7 +55,7 @@ def verify(
     facts = origin.facts.to_json()
     faults = []
     for part in parts:
-        with plain_notes():
+        with plain_warnings(), plain_notes():
             verification = verify(part, origin.model, data, origin.labels, facts, trust)
         print_verification(part, verification)
         faults += [verification.fault] * (not verification.passed)

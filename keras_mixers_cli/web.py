@@ -6,7 +6,13 @@ from typing import Annotated
 
 import typer
 
-from keras_mixers_cli.console import echo, one_line_errors, packages_of, quiet_start
+from keras_mixers_cli.console import (
+    echo,
+    one_line_errors,
+    packages_of,
+    plain_warnings,
+    quiet_start,
+)
 from keras_mixers_cli.export_options import (
     Licence,
     Overwrite,
@@ -21,6 +27,7 @@ from keras_mixers_cli.verify import Data, Labels, print_verification
 
 
 @one_line_errors()
+@plain_warnings()
 @packages_of("export")
 def web(
     model: KerasModel,

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 
 from hub_export.requirements import require_preprocessing_layer
-from hub_export.verification.images import check_pixels
-from keras_mixers.image_files import IMAGE_SUFFIXES, find_image_files
-from keras_mixers.inference import read_pixels, takes_pixels
+from hub_export.verification.images import check_pixels, read_images
+from keras_mixers.image_files import find_image_files
+from keras_mixers.inference import takes_pixels
 
 MIN_IMAGES = 16
 # Ranges grow with the images that are seen. In 16 bits that costs nothing, and what exceeds a range
@@ -91,10 +91,4 @@ def _read_from_folder(
     remedy = "pass its images as an array, as the model takes them"
     require_preprocessing_layer(model, f"{folder} holds pixels in [0, 255]", remedy)
     files = find_image_files(folder)
-    if len(files) < MIN_IMAGES:
-        raise ValueError(
-            f"Quantising to integers needs at least {MIN_IMAGES} images; {str(folder)!r} has "
-            f"{len(files)} files that end in {', '.join(IMAGE_SUFFIXES)}."
-        )
-    chosen = [files[i] for i in _evenly_spaced(len(files), most)]
-    return np.stack([read_pixels(path, model, shape) for path in chosen])
+    return read_images([files[i] for i in _evenly_spaced(len(files), most)], model, shape)

@@ -1,5 +1,7 @@
 """Images on which an export is compared with its model."""
 
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -8,7 +10,7 @@ from PIL import Image
 
 from keras_mixers.image_files import find_image_files
 from keras_mixers.inference import image_shape, read_pixels
-from keras_mixers.preprocessing import resize_and_crop
+from keras_mixers.preprocessing import ImageError, resize_and_crop
 
 
 def comparison_pixels(model: keras.Model, data: np.ndarray | str | Path | None) -> np.ndarray:
@@ -21,7 +23,7 @@ def comparison_pixels(model: keras.Model, data: np.ndarray | str | Path | None) 
 
     Raises:
         FileNotFoundError: If there is no such folder, or no image in it.
-        ValueError: If an image can't be read, or the pixels don't fit the model.
+        ValueError: If no image can be read, or the pixels don't fit the model.
 
     >>> import keras_mixers
     >>> comparison_pixels(keras_mixers.ConvMixer(8, 1, input_shape=(32, 32, 3)), None).shape
@@ -35,8 +37,31 @@ def comparison_pixels(model: keras.Model, data: np.ndarray | str | Path | None) 
     folder = Path(data)
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder of images {str(folder)!r}.")
-    files = find_image_files(folder)
-    return np.stack([read_pixels(path, model, (height, width, channels)) for path in files])
+    return read_images(find_image_files(folder), model, (height, width, channels))
+
+
+def read_images(
+    paths: Sequence[Path], model: keras.Model, shape: tuple[int, int, int]
+) -> np.ndarray:
+    """Return the pixels (B, H, W, C) of images, without those that can't be read.
+
+    A warning says how many those are, and names the first.
+
+    Raises:
+        ImageError: If none can be read.
+    """
+    images, faults = [], []
+    for path in paths:
+        try:
+            images.append(read_pixels(path, model, shape))
+        except ImageError as error:
+            faults.append(str(error))
+    if not images:
+        raise ImageError(f"None of {len(faults)} images can be read: {faults[0]}")
+    if faults:
+        left_out = f"{len(faults)} of {len(paths)} images are left out"
+        warnings.warn(f"{left_out}: {faults[0]}", stacklevel=2)
+    return np.stack(images)
 
 
 def check_pixels(what: str, images: np.ndarray) -> None:

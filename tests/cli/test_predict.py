@@ -105,7 +105,7 @@ def test_predict_reports_broken_images_and_goes_on(folder: Path) -> None:
     cut, missing, text = result.stderr.splitlines()
     assert cut.startswith(f"error: {folder / 'cut.jpg'} can't be read as an image (")
     assert missing == f"error: There is no image file '{folder / 'missing.jpg'}'."
-    assert text == f"error: {folder / 'text.png'} is not an image in a format that Pillow knows."
+    assert text.startswith(f"error: {folder / 'text.png'} is not an image in a format that")
 
 
 def test_predict_names_a_strip_that_would_not_fit(folder: Path, tmp_path: Path) -> None:

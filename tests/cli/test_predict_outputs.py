@@ -56,7 +56,8 @@ def test_json(folder: Path, batch_size: int) -> None:
     result = run(*command)
     assert result.exit_code == 1
     assert result.stderr == (
-        f"error: {folder / 'images/bad.png'} is not an image in a format that Pillow knows.\n"
+        f"error: {folder / 'images/bad.png'} is not an image in a format that Pillow knows; "
+        "save it as a JPEG or PNG.\n"
     )
     found = json.loads(result.stdout)
     assert [list(each) for each in found] == [["image", "classes"]] * 4

@@ -30,6 +30,14 @@ def test_a_name_that_only_has_such_a_part_is_an_own_one() -> None:
     assert not any(map(is_left_behind, ["lost", "MACOSX", "eaDir", "recycle", "a.git"]))
 
 
+def test_all_that_photos_end_in(tmp_path: Path) -> None:
+    # A phone's .heic, which Pillow can't read, is told where it is read, not passed over.
+    names = ["A.HEIC", "a.JPG", "a.avif", "a.gif", "a.jfif", "a.tif", "a.webp", "b.TIFF"]
+    for name in (*names, "a.txt", "a.mp4"):
+        (tmp_path / name).touch()
+    assert [path.name for path in find_image_files(tmp_path)] == names
+
+
 def test_a_folder_without_images(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").touch()
     (tmp_path / "folder.jpg").mkdir()

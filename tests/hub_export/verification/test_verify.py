@@ -171,6 +171,12 @@ def test_folder_without_images_is_refused(conv, tmp_path):
         verify(conv.path, conv.model, tmp_path)
 
 
+def test_folder_of_broken_images_is_refused(conv, tmp_path):
+    (tmp_path / "photo.heic").write_bytes(b"no image")
+    with pytest.raises(ValueError, match=r"None of 1 images can be read: .*photo\.heic is not an"):
+        verify(conv.path, conv.model, tmp_path)
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_photographs_fit_any_channels(channels):
     model = conv_mixer(input_shape=(None, None, channels))

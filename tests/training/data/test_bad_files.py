@@ -41,7 +41,7 @@ def test_bad_files_are_counted_named_and_skipped(tmp_path):
         data = open_data(f"folder:{tmp_path}")
     empty, notes, short, strip = data.skipped
     assert empty == f"{cat / 'empty.jpg'} is empty"
-    assert notes == f"{cat / 'notes.txt'} is not an image in a format that Pillow knows"
+    assert notes.startswith(f"{cat / 'notes.txt'} is not an image in a format that Pillow knows")
     assert short.startswith(f"{cat / 'short.jpg'} can't be read as an image (image file is trunc")
     assert strip == f"{cat / 'strip.png'} is too narrow: 1 x 900 pixels"
     assert str(caught[0].message) == (
