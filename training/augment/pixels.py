@@ -13,8 +13,8 @@ def grey(image: tf.Tensor) -> tf.Tensor:
     if image.shape[-1] == 1:
         return image
     # Whole numbers below 2**24 are exact in float32, and these sums stay below.
-    luma = tf.reduce_sum(image * tf.constant(_LUMA), axis=-1, keepdims=True)
-    return tf.floor((luma + 32768.0) / 65536.0)
+    luma = tf.matmul(tf.reshape(image, (-1, 3)), tf.constant(_LUMA, shape=(3, 1)))
+    return tf.floor((tf.reshape(luma, (*image.shape[:2], 1)) + 32768.0) / 65536.0)
 
 
 def blend(start: tf.Tensor, image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
@@ -62,12 +62,15 @@ def posterize(image: tf.Tensor, bits: tf.Tensor) -> tf.Tensor:
 
 def solarize(image: tf.Tensor, threshold: tf.Tensor) -> tf.Tensor:
     """Invert values at or above the threshold, as `ImageOps.solarize` does."""
-    return tf.where(image < threshold, image, 255.0 - image)
+    # 1 for the values to invert: to multiply takes a fraction of the time that choosing takes.
+    inverted = tf.clip_by_value(image - tf.math.ceil(threshold) + 1.0, 0.0, 1.0)
+    return image + inverted * (255.0 - 2.0 * image)
 
 
 def solarize_add(image: tf.Tensor, addition: tf.Tensor) -> tf.Tensor:
     """Add to values below 128."""
-    return tf.where(image < 128.0, tf.minimum(image + addition, 255.0), image)
+    changed = tf.clip_by_value(128.0 - image, 0.0, 1.0)
+    return image + changed * (tf.minimum(image + addition, 255.0) - image)
 
 
 def auto_contrast(image: tf.Tensor) -> tf.Tensor:
@@ -75,10 +78,10 @@ def auto_contrast(image: tf.Tensor) -> tf.Tensor:
     image64 = tf.cast(image, tf.float64)  # Pillow computes its table in double precision.
     low = tf.reduce_min(image64, axis=(0, 1))
     high = tf.reduce_max(image64, axis=(0, 1))
-    scale = 255.0 / tf.maximum(high - low, 1.0)
-    values = tf.range(256, dtype=tf.float64)[:, None]
-    table = tf.clip_by_value(tf.floor(values * scale + -low * scale), 0.0, 255.0)
-    return _look_up(image, tf.where(high > low, table, values))
+    scale = tf.where(high > low, 255.0 / tf.maximum(high - low, 1.0), 1.0)
+    offset = tf.where(high > low, -low * scale, 0.0)
+    stretched = tf.clip_by_value(tf.floor(image64 * scale + offset), 0.0, 255.0)
+    return tf.cast(stretched, tf.float32)
 
 
 def equalize(image: tf.Tensor) -> tf.Tensor:
