@@ -14,14 +14,16 @@ from keras_mixers.conversion import build_from_checkpoint
 from keras_mixers.inference import load_network
 from keras_mixers.json_files import read_json
 from keras_mixers.labels import imagenet_names
+from keras_mixers.models.registry import create_model
 from keras_mixers.run_files import (
     LABELS_FILE,
-    MODEL_FILE,
     RESULT_FILE,
     find_labels,
     read_preprocessing,
 )
 from keras_mixers.value_checks import check_number, check_object, check_text
+from keras_mixers.weights.hubs.address import is_hub_address
+from keras_mixers.weights.hubs.fetch import fetch_weights
 
 _IMAGENET = "ImageNet-1k"
 
@@ -51,13 +53,16 @@ def load_exportable_model(
 
     Args:
         name: A `.keras` file; a run's folder with `model.keras` and, if they exist, `labels.txt`,
-            `preprocessing.json` and `result.json`; or the name of a variant, such as "mixer_b16".
-        weights: For a variant, the name of released weights or a file of weights.
+            `preprocessing.json` and `result.json`; a model on a hub, such as "hf://user/name"; or
+            the name of a variant, such as "mixer_b16".
+        weights: For a variant, the name of released weights, a file of weights, or an address on a
+            hub.
         labels: File of class names, one per line. By default, the names that come with the model.
         licence: SPDX identifier of the weights' licence. By default, that of released weights.
 
     Raises:
         FileNotFoundError: If there is no such model.
+        DownloadError: An OSError, if it or its weights can't be downloaded.
         ValueError: If the model is an export itself, can't be loaded or doesn't take images, a
             variant is given without weights, or the number of names differs from the number of
             classes.
@@ -75,8 +80,10 @@ def load_exportable_model(
         if weights is None:
             raise ValueError(f"{name} needs weights; {_list_released_weights(name)}.")
         return _load_variant(name, weights, labels, licence)
-    path = found.path
-    model = load_network(path / MODEL_FILE if found.form is Form.RUN else path)
+    file, path = found.file(), found.path
+    if found.form is Form.HUB:
+        path = file.parent  # As in a run's folder, what lies there belongs to the model.
+    model = load_network(file)
     names = _read_class_names(path, labels, model)
     accuracy, source, dataset = _read_result(path / RESULT_FILE)
     preprocessing = read_preprocessing(path)
@@ -87,6 +94,8 @@ def load_exportable_model(
 def _load_variant(
     name: str, weights: str, labels: str | Path | None, licence: str | None
 ) -> ExportableModel:
+    if is_hub_address(weights):
+        return _load_variant_of_hub(name, weights, labels, licence)
     if Path(weights).is_file():
         model, _ = build_from_checkpoint(weights, name)
         names = _read_class_names(Path(name), labels, model)
@@ -108,6 +117,18 @@ def _load_variant(
         source.dataset,
         source.preprocessing,
     )
+    return ExportableModel(model, names, facts)
+
+
+def _load_variant_of_hub(
+    name: str, weights: str, labels: str | Path | None, licence: str | None
+) -> ExportableModel:
+    info = model_info(name)
+    found = fetch_weights(weights, info.family, int(info.arguments["depth"]))
+    model = create_model(name, weights=found.name)
+    names = _read_class_names(found.path.parent, labels, model)
+    preprocessing = found.preprocessing or info.preprocessing
+    facts = collect_facts(model, names, licence, preprocessing=preprocessing)
     return ExportableModel(model, names, facts)
 
 

@@ -8,6 +8,7 @@ from hub_export.archive import SAVED_MODEL_FILE, SUFFIX
 from keras_mixers.catalogue import list_models, model_info
 from keras_mixers.catalogue.sources import find_source
 from keras_mixers.run_files import MODEL_FILE
+from keras_mixers.weights.hubs.address import is_hub_address, parse_hub_address
 
 
 class Form(StrEnum):
@@ -16,16 +17,18 @@ class Form(StrEnum):
     VARIANT = "a variant"
     RUN = "a run's folder"
     KERAS = "a .keras file"
+    HUB = "a model on a hub"
     SAVED_MODEL = "a SavedModel"
     TFLITE = "a TFLite file"
     ONNX = "an ONNX file"
 
 
-_KERAS_FORMS = frozenset({Form.VARIANT, Form.RUN, Form.KERAS})
+_KERAS_FORMS = frozenset({Form.VARIANT, Form.RUN, Form.KERAS, Form.HUB})
 _FORM_OF_SUFFIX = {".keras": Form.KERAS, ".tflite": Form.TFLITE, ".onnx": Form.ONNX}
 _EXPECTED = (
     f"expected a run's folder with a file {MODEL_FILE}, a .keras, .tflite or .onnx file, a "
-    f"SavedModel's folder or its {SUFFIX}, or a variant's name"
+    f"SavedModel's folder or its {SUFFIX}, hf:// or kaggle:// and a model's name there, or a "
+    "variant's name"
 )
 
 
@@ -34,9 +37,10 @@ class NamedModel:
     """A model as a user names it.
 
     Attributes:
-        name: The path, or the variant's name.
+        name: The path, the address on a hub, or the variant's name.
         form: What it is.
-        weights: Of a variant, the name of released weights or a file; None for random ones.
+        weights: Of a variant, the name of released weights, a file or an address on a hub; None
+            for random ones.
     """
 
     name: str
@@ -45,25 +49,42 @@ class NamedModel:
 
     @property
     def path(self) -> Path:
-        """The file or folder; of a variant, its name."""
+        """The file or folder; of a variant, its name; of a model on a hub, its address."""
         return Path(self.name)
+
+    def file(self) -> Path:
+        """Return the `.keras` file; that of a model on a hub is downloaded.
+
+        Raises:
+            DownloadError: An OSError, if it can't be downloaded.
+        """
+        if self.form is Form.HUB:
+            from keras_mixers.weights.hubs.fetch import fetch_model  # It imports Keras.
+
+            return fetch_model(self.name)
+        return self.path / MODEL_FILE if self.form is Form.RUN else self.path
 
     def require_keras(self) -> None:
         """Raise ValueError unless it is a Keras model, of which exports are made."""
         if self.form not in _KERAS_FORMS:
             raise ValueError(
                 f"{self.name} is {self.form}, which is an export itself; expected what it was made "
-                "from: a run's folder, a .keras file, or a variant's name."
+                "from: a run's folder, a .keras file, hf:// or kaggle:// and a model's name there, "
+                "or a variant's name."
             )
 
 
 def find_model(name: str | Path, weights: str | None = None) -> NamedModel:
     """Find out what a name means. A path that exists comes before a variant of the same name.
 
+    Nothing is downloaded for it.
+
     Args:
         name: A run's folder, a `.keras`, `.tflite` or `.onnx` file, a SavedModel's folder or its
-            `.tar.gz`, or a variant's name, such as "mixer_b16".
-        weights: Of a variant, the name of released weights, such as "imagenet", or a file.
+            `.tar.gz`, an address on a hub such as "hf://user/name", or a variant's name, such as
+            "mixer_b16".
+        weights: Of a variant, the name of released weights, such as "imagenet", a file, or an
+            address on a hub.
 
     Raises:
         FileNotFoundError: If there is neither such a path nor such a variant.
@@ -76,10 +97,15 @@ def find_model(name: str | Path, weights: str | None = None) -> NamedModel:
     name = str(name)
     path = Path(name)
     if not path.exists() and name in list_models():
-        if weights is not None and not Path(weights).is_file():
+        if is_hub_address(weights):
+            parse_hub_address(str(weights))
+        elif weights is not None and not Path(weights).is_file():
             find_source(name, weights)
         return NamedModel(name, Form.VARIANT, weights)
-    if not path.exists():
+    on_hub = is_hub_address(name)
+    if on_hub:
+        parse_hub_address(name)
+    elif not path.exists():
         if path.name == name and not path.suffix:
             model_info(name)  # Raises an error that suggests similar names.
         raise FileNotFoundError(f"There is no model {name!r}; {_EXPECTED}.")
@@ -88,6 +114,8 @@ def find_model(name: str | Path, weights: str | None = None) -> NamedModel:
             f"{name} has weights already; give the name of a variant, or leave out the weights "
             f"{weights}."
         )
+    if on_hub:
+        return NamedModel(name, Form.HUB)
     form = _form_of_folder(path) if path.is_dir() else _form_of_file(path)
     if form is None:
         raise ValueError(f"{name} is no model; {_EXPECTED}.")

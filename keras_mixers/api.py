@@ -44,12 +44,13 @@ from keras_mixers.weights.save import save_checkpoint as save_checkpoint
 
 if TYPE_CHECKING:
     from keras_mixers.inference import evaluation_images as evaluation_images
+    from keras_mixers.inference import load as load
 
 
 def __getattr__(name: str) -> object:
-    if name != "evaluation_images":
+    if name not in ("evaluation_images", "load"):
         raise AttributeError(f"module 'keras_mixers' has no attribute {name!r}")
-    # It needs Pillow, which building and loading models doesn't.
-    from keras_mixers.inference import evaluation_images
+    # Images need Pillow, which building and loading models doesn't.
+    from keras_mixers import inference
 
-    return evaluation_images
+    return getattr(inference, name)

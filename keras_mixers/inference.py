@@ -11,8 +11,44 @@ import keras_mixers.layers  # noqa: F401  Registers the layers with Keras.
 from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.models.published import published_preprocessing
 from keras_mixers.preprocessing import load_pixels
+from keras_mixers.run_files import MODEL_FILE
+from keras_mixers.weights.hubs.address import is_hub_address
+from keras_mixers.weights.hubs.fetch import fetch_model
 
 DEFAULT_SIZE = 224  # Height and width for a model that takes any size.
+
+
+def load(name: str | Path) -> keras.Model:
+    """Load a model that was saved here, from a file, from a run's folder or from a hub.
+
+    Only `.keras` files are read, in Keras's safe mode, so that no code of theirs runs. From a hub,
+    the file and what belongs to it are downloaded once, into the cache of the hub's client; a
+    commit, a tag or a version keeps the model from changing.
+
+    Args:
+        name: A `.keras` file; a folder with a file `model.keras`, such as a run's; or
+            `hf://USER/NAME[@REVISION][/FILE]` or
+            `kaggle://OWNER/MODEL/FRAMEWORK/VARIATION[/VERSION][/FILE]`, whose file is by default
+            `model.keras`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is damaged or of another format, or the address is malformed.
+        DownloadError: An OSError, if it can't be downloaded, or isn't there.
+        ImportError: If the hub's client isn't installed.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.keras")
+    >>> keras_mixers.ConvMixer(8, 1, classes=2).save(path)
+    >>> keras_mixers.load(path).output.shape
+    (None, 2)
+    """
+    if is_hub_address(name):
+        return read_keras_file(fetch_model(str(name)))
+    path = Path(name)
+    return read_keras_file(path / MODEL_FILE if path.is_dir() else path)
 
 
 def load_classifier(path: str | Path) -> keras.Model:
@@ -56,14 +92,7 @@ def load_network(path: str | Path) -> keras.Model:
     (None, 32, 32, 8)
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no model {str(path)!r}.")
-    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is not a .keras file, or is incomplete.")
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except Exception as error:  # A damaged file makes Keras, h5py and json raise anything.
-        raise ValueError(f"{path} can't be loaded as a Keras model ({error}).") from None
+    model = read_keras_file(path)
     inputs, outputs = (getattr(model, name, None) or [] for name in ("inputs", "outputs"))
     if len(outputs) != 1 or [len(tensor.shape) for tensor in inputs] != [4]:
         raise ValueError(f"{path} does not map images (B, H, W, C) to one output.")
@@ -73,6 +102,23 @@ def load_network(path: str | Path) -> keras.Model:
             "known; build it with include_preprocessing=True."
         )
     return model
+
+
+def read_keras_file(path: Path) -> keras.Model:
+    """Return the model in a `.keras` file, of which no code runs.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is damaged or of another format, or holds code.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no model {str(path)!r}.")
+    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is not a .keras file, or is incomplete.")
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # A damaged file makes Keras, h5py and json raise anything.
+        raise ValueError(f"{path} can't be loaded as a Keras model ({error}).") from None
 
 
 def takes_pixels(model: keras.Model) -> bool:

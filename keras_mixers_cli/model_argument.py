@@ -10,19 +10,23 @@ Model = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="A run's folder, a .keras, .tflite or .onnx file, a SavedModel or its .tar.gz, or a "
-        "variant's name with --weights.",
+        help="A run's folder, a .keras, .tflite or .onnx file, a SavedModel or its .tar.gz, "
+        "hf://USER/NAME or kaggle://..., or a variant's name with --weights.",
     ),
 ]
 KerasModel = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="A run's folder, a .keras file, or a variant's name with --weights.",
+        help="A run's folder, a .keras file, hf://USER/NAME or kaggle://..., or a variant's name "
+        "with --weights.",
     ),
 ]
 Weights = Annotated[
-    str | None, typer.Option(help="Weights of a variant: released ones, as imagenet, or a file.")
+    str | None,
+    typer.Option(
+        help="Weights of a variant: released ones, as imagenet, a file, or hf://USER/NAME."
+    ),
 ]
 
 

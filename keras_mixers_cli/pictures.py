@@ -101,7 +101,9 @@ def open_subject(
     height, width, _ = origin.model.inputs[0].shape[1:]
     # With several models, the size is for those that take any.
     shape = image_shape(origin.model, size if None in (height, width) else None)
-    preprocessing = read_preprocessing(name)
+    found = find_model(name)
+    folder = found.file().parent if found.form is Form.HUB else found.path
+    preprocessing = read_preprocessing(folder)
     pixels = [read_pixels(path, origin.model, shape, preprocessing) for path in images]
     stacked = np.stack(pixels) if pixels else np.zeros((0, *shape))
     return Subject(Path(name).name, origin.model, origin.labels, stacked, block)

@@ -18,6 +18,7 @@ from keras_mixers.catalogue.source import Source
 from keras_mixers.layers.activations import Activation, get_activation
 from keras_mixers.layers.dtypes import at_least_float32
 from keras_mixers.weights.by_name import load_named_weights
+from keras_mixers.weights.hubs.fetch import HubWeights
 from keras_mixers.weights.load import load_weights
 
 InputShape = tuple[int | None, int | None, int]
@@ -78,14 +79,14 @@ def check_whole_patches(family: str, images: keras.KerasTensor, patch_size: int)
 
 
 def preprocess(
-    images: keras.KerasTensor, default: Preprocessing, source: Source | None
+    images: keras.KerasTensor, default: Preprocessing, source: Source | HubWeights | None
 ) -> keras.KerasTensor:
     """Normalise pixels in [0, 255] with the statistics of `source`, or else `default`, in float32.
 
     With another number of channels than 3, all channels get the average of the three means and of
     the three standard deviations.
     """
-    preprocessing = default if source is None else source.preprocessing
+    preprocessing = (None if source is None else source.preprocessing) or default
     mean, std = preprocessing.mean, preprocessing.std
     channels = images.shape[-1]
     if channels != 3:
@@ -151,7 +152,7 @@ def activate(logits: keras.KerasTensor, activation: Activation | None) -> keras.
 def make_model(
     images: keras.KerasTensor,
     outputs: keras.KerasTensor,
-    weights: str | Path | Source | None,
+    weights: str | Path | Source | HubWeights | None,
     name: str,
 ) -> keras.Model:
     """Return the functional model from `images` to `outputs`, with `weights` loaded, if any.

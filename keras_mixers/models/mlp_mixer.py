@@ -58,7 +58,8 @@ def MLPMixer(
         include_preprocessing: Whether the first layer maps pixels in [0, 255] to [-1, 1];
             otherwise the patch embedding receives the images unchanged.
         weights: Name of released weights of this network, such as "imagenet", or path of a
-            released checkpoint or a Keras `.weights.h5` file; None keeps the initial weights.
+            released checkpoint or a Keras `.weights.h5` file, or address of a file on a hub, such
+            as "hf://user/name"; None keeps the initial weights.
         input_tensor: A Keras tensor to use as the images.
         input_shape: (height, width, channels); ignored if there is an `input_tensor`.
         pooling: None, "avg" or "max"; used only without the top.

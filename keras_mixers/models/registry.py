@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 
 from keras_mixers.catalogue import resolve_variant
+from keras_mixers.catalogue.source import Source
 from keras_mixers.catalogue.sources import find_source, is_weights_name
 from keras_mixers.catalogue.variant import Variant
 from keras_mixers.layers.activations import Activation
@@ -16,6 +17,8 @@ from keras_mixers.models.mlp_mixer import MLPMixer
 from keras_mixers.models.res_mlp import ResMLP
 from keras_mixers.models.t2t_vit import T2TViT
 from keras_mixers.models.vit import ViT
+from keras_mixers.weights.hubs.address import is_hub_address
+from keras_mixers.weights.hubs.fetch import HubWeights, fetch_weights
 from keras_mixers.weights.resize import scale_factors
 
 FAMILIES: dict[str, Callable[..., keras.Model]] = {
@@ -51,8 +54,9 @@ def create_model(
         include_preprocessing: Whether the first layer normalises pixels in [0, 255], with the
             mean and standard deviation of the weights, or else of the variant's publication.
         weights: Name of released weights, one of `model_info(name).weights`, such as "imagenet",
-            or path of a released checkpoint or a Keras `.weights.h5` file; None keeps the initial
-            weights.
+            or path of a released checkpoint or a Keras `.weights.h5` file, or a `.safetensors`
+            file on a hub, such as "hf://timm/mixer_b16_224.goog_in21k_ft_in1k"; None keeps the
+            initial weights.
         input_tensor: A Keras tensor to use as the images.
         input_shape: (height, width, channels), by default that of the weights. An MLP-Mixer takes
             weights at whole multiples of their image size, where its token MLPs become block
@@ -64,6 +68,7 @@ def create_model(
 
     Raises:
         ValueError: If there is no such variant, or an argument is out of its range.
+        DownloadError: An OSError, if weights can't be downloaded.
 
     >>> create_model("mixer_s32", classes=37).output.shape
     (None, 37)
@@ -72,11 +77,17 @@ def create_model(
     arguments = dict(variant.arguments)
     if input_shape is None:
         input_shape = variant.input_shape
+    found: Source | HubWeights | None = None
+    if is_hub_address(weights):
+        found = fetch_weights(str(weights), variant.family, int(arguments["depth"]))
+        classes = found.classes if classes is None else classes
     if include_preprocessing and not is_weights_name(weights):
         # Of a family's variants, some were published with other statistics than it has by default.
         images = common.image_input(input_tensor, input_shape)
-        input_tensor = common.preprocess(images, variant.preprocessing, None)
+        input_tensor = common.preprocess(images, variant.preprocessing, found)
         include_preprocessing = False
+    if is_weights_name(weights):
+        found = find_source(name, str(weights))
     if variant.family == "MLPMixer" and weights is not None:
         new_shape = input_shape if input_tensor is None else input_tensor.shape[1:]
         arguments["tokens_mlp_dim"] = _spread_tokens_mlp_dim(variant, new_shape)
@@ -84,7 +95,7 @@ def create_model(
         **arguments,
         include_top=include_top,
         include_preprocessing=include_preprocessing,
-        weights=find_source(name, str(weights)) if is_weights_name(weights) else weights,
+        weights=found or weights,
         input_tensor=input_tensor,
         input_shape=input_shape,
         pooling=pooling,

@@ -57,7 +57,8 @@ def ResMLP(
         include_preprocessing: Whether the first layer normalises pixels in [0, 255];
             otherwise images go to the patch embedding as they are.
         weights: Name of released weights of this network, such as "imagenet"; or a file with a
-            released checkpoint or a Keras `.weights.h5`; None for initial weights.
+            released checkpoint or a Keras `.weights.h5`, or "hf://user/name" for one on a hub; None
+            for initial weights.
         input_tensor: A Keras tensor to use as the images.
         input_shape: (height, width, channels); ignored if there is an `input_tensor`.
         pooling: None, "avg" or "max"; only without top.

@@ -73,7 +73,8 @@ def T2TViT(
         include_preprocessing: Whether the first layer normalises pixels in [0, 255]; otherwise
             the first soft split receives the images unchanged.
         weights: Name of released weights of this network, such as "imagenet", or path of a
-            released checkpoint or a Keras `.weights.h5` file; None keeps the initial weights.
+            released checkpoint or a Keras `.weights.h5` file, or address of a file on a hub, such
+            as "hf://user/name"; None keeps the initial weights.
         input_tensor: A Keras tensor to use as the images.
         input_shape: (height, width, channels); ignored if there is an `input_tensor`.
         pooling: None, "avg" or "max"; used only without the top.

@@ -11,6 +11,8 @@ from keras_mixers.catalogue.source import Source
 from keras_mixers.catalogue.sources import find_source, is_weights_name
 from keras_mixers.catalogue.variant import Argument
 from keras_mixers.layers.activations import Activation
+from keras_mixers.weights.hubs.address import is_hub_address
+from keras_mixers.weights.hubs.fetch import HubWeights, fetch_weights
 from keras_mixers.weights.load import load_checkpoint
 
 _LOG = logging.getLogger("keras_mixers")
@@ -41,23 +43,29 @@ def find_named_weights(
     family: str,
     arguments: Mapping[str, Argument],
     activation: Activation,
-    weights: str | Path | Source | None,
-) -> Source | None:
+    weights: str | Path | Source | HubWeights | None,
+) -> Source | HubWeights | None:
     """Return the released file that `weights` names for a network, or None if it is not a name.
+
+    A file on a hub is downloaded, because it says how its images are preprocessed.
 
     Args:
         family: Name of the family's function, such as "ConvMixer".
         arguments: Arguments of the network, without its activation.
         activation: Activation of the network.
-        weights: Name of released weights, their row of the catalogue, a file, or None.
+        weights: Name of released weights, their row of the catalogue, an address on a hub, what
+            was found there, a file, or None.
 
     Raises:
         ValueError: If `weights` is a name, but the network is not a published variant, has no
             released weights of that name, or has another activation than they were trained with,
             or if several variants with such weights are the same network.
+        DownloadError: An OSError, if the file on a hub can't be downloaded.
     """
-    if isinstance(weights, Source):
+    if isinstance(weights, Source | HubWeights):
         return weights
+    if is_hub_address(weights):
+        return fetch_weights(str(weights), family, int(arguments["depth"]))
     if not is_weights_name(weights):
         return None
     name = str(weights)
@@ -89,11 +97,14 @@ def find_named_weights(
     return source
 
 
-def load_named_weights(model: keras.Model, source: Source) -> None:
+def load_named_weights(model: keras.Model, source: Source | HubWeights) -> None:
     """Load a released file into a model, except the head if its number of classes differs."""
-    path = download_weights(source.variant, source.name)
+    if isinstance(source, HubWeights):
+        path = source.path
+    else:
+        path = download_weights(source.variant, source.name)
     heads = [layer.units for layer in model.layers if layer.name == "head"]
-    other_classes = bool(heads) and heads[0] != source.classes
+    other_classes = bool(heads) and source.classes not in (None, heads[0])
     load_checkpoint(model, path, skip_head=other_classes)
     if other_classes:
         _LOG.warning(

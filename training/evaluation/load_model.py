@@ -43,15 +43,16 @@ def load_model(
     Args:
         model: a run's folder, a `.keras` file, a SavedModel's folder as `export_saved_model` writes
             it, its `.tar.gz`, a `.tflite` file of `export_tflite`, an `.onnx` file of
-            `export_onnx`, or a variant's name.
+            `export_onnx`, an address on a hub such as "hf://user/name", or a variant's name.
         labels: file of class names, one per line; None: those that came with the model. A
             `labels.txt` beside a lone file is used only if it has one name per class.
         trust: whether to load a SavedModel that may do more than compute; see `admit_saved_model`.
-        weights: of a variant, the name of released weights, which are downloaded, or a file.
+        weights: of a variant, the name of released weights or an address on a hub, which are
+            downloaded, or a file.
 
     Raises:
         FileNotFoundError: if there is no such model or file of labels.
-        OSError: if released weights can't be downloaded.
+        OSError: if the model or its weights can't be downloaded.
         ValueError: if the model is damaged or of another kind, or its labels don't fit.
         UntrustedModelError: if it is a SavedModel that may do more than compute, and isn't trusted.
 
@@ -69,6 +70,9 @@ def load_model(
             return _load_variant(found, labels)
         case Form.RUN:
             return _load_keras(path / MODEL_FILE, path, labels, run_preprocessing(path))
+        case Form.HUB:
+            file = found.file()
+            return _load_keras(file, file.parent, labels, read_preprocessing(file.parent))
         case Form.KERAS:
             return _load_keras(path, path, labels)
         case Form.SAVED_MODEL:

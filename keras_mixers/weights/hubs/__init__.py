@@ -1,0 +1,1 @@
+"""Files from the Hugging Face Hub and Kaggle Models, by the clients of both."""

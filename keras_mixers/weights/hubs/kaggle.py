@@ -1,0 +1,59 @@
+"""Downloads single files of a model on Kaggle."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from keras_mixers.weights.hubs.address import HubAddress
+from keras_mixers.weights.hubs.client_errors import one_line_of
+from keras_mixers.weights.hubs.quiet_clients import quiet_clients
+
+_LOG = logging.getLogger("keras_mixers")
+_NOT_FOUND = 404
+
+
+def download_from_kaggle(
+    address: HubAddress, file: str, companions: Sequence[str]
+) -> tuple[Path, str]:
+    """Return the path of a file, and the version that it is of, with its companions beside it.
+
+    All are of one version, lie in the cache of kagglehub, and are downloaded unless they are there.
+    Which version is the newest, only Kaggle knows: without a connection, a version must be named.
+
+    Args:
+        address: The variation and its version.
+        file: The file's path in the variation.
+        companions: Names of files beside it, which the variation may lack.
+
+    Raises:
+        DownloadError: If it can't be downloaded, is damaged, or isn't there.
+        ImportError: If kagglehub isn't installed.
+    """
+    with one_line_of(address, "be downloaded"), quiet_clients():
+        import kagglehub
+
+        path = Path(kagglehub.model_download(_handle(address), file))
+        version = address.revision or path.parents[file.count("/")].name
+        for name in companions:
+            companion = str(Path(file).with_name(name))
+            _download_if_there(address.at(version), companion)
+    return path, version
+
+
+def _download_if_there(address: HubAddress, file: str) -> None:
+    import kagglehub
+    import requests
+
+    try:
+        kagglehub.model_download(_handle(address), file)
+    except requests.HTTPError as error:
+        if error.response is None or error.response.status_code != _NOT_FOUND:
+            raise
+    except requests.ConnectionError:
+        # The model itself came from the cache, so that this file would be there, too.
+        _LOG.warning("%s: whether it has a file %s can't be asked for now.", address, file)
+
+
+def _handle(address: HubAddress) -> str:
+    """Return an address as Kaggle's client takes it."""
+    return "/".join(filter(None, (address.repository, address.revision)))
