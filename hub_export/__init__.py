@@ -10,7 +10,11 @@ if TYPE_CHECKING:
     from hub_export.benchmark.measure import compare_runtimes
     from hub_export.onnx import export_onnx
     from hub_export.openvino import export_openvino
+    from hub_export.publish.export_kaggle import export_kaggle
     from hub_export.publish.hub import export_hub
+    from hub_export.publish.hugging_face import export_hugging_face
+    from hub_export.publish.upload_hugging_face import upload_hugging_face
+    from hub_export.publish.upload_kaggle import upload_kaggle
     from hub_export.saved_model.export import export_saved_model
     from hub_export.saved_model.hub_layer import HubLayer
     from hub_export.tflite.export import export_tflite
@@ -28,11 +32,15 @@ __all__ = [
     "UntrustedModelError",
     "compare_runtimes",
     "export_hub",
+    "export_hugging_face",
+    "export_kaggle",
     "export_onnx",
     "export_openvino",
     "export_saved_model",
     "export_tflite",
     "export_web",
+    "upload_hugging_face",
+    "upload_kaggle",
     "verify",
     "write_archive",
 ]
@@ -43,11 +51,15 @@ _MODULES = {
     "UntrustedModelError": "trust",
     "compare_runtimes": "benchmark.measure",
     "export_hub": "publish.hub",
+    "export_hugging_face": "publish.hugging_face",
+    "export_kaggle": "publish.export_kaggle",
     "export_onnx": "onnx",
     "export_openvino": "openvino",
     "export_saved_model": "saved_model.export",
     "export_tflite": "tflite.export",
     "export_web": "web.export",
+    "upload_hugging_face": "publish.upload_hugging_face",
+    "upload_kaggle": "publish.upload_kaggle",
     "verify": "verification.verify",
     "write_archive": "archive",
 }

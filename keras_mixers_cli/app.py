@@ -18,6 +18,7 @@ from keras_mixers_cli.explain import explain
 from keras_mixers_cli.export import export
 from keras_mixers_cli.models import info, list_variants
 from keras_mixers_cli.predict import predict
+from keras_mixers_cli.publish import publish
 from keras_mixers_cli.training import evaluate, few_shot, recipes, train
 from keras_mixers_cli.verify import verify
 from keras_mixers_cli.web import serve, web
@@ -51,6 +52,7 @@ app.command("few-shot")(few_shot)
 export.command()(web)
 app.add_typer(export, name="export")
 app.command()(serve)
+app.add_typer(publish, name="publish")
 app.command()(verify)
 app.command()(benchmark)
 app.command()(explain)

@@ -13,6 +13,8 @@ INSTANCE_METADATA_FILE = "model-instance-metadata.json"
 # Kaggle's command line refuses to upload until this is replaced by a user's name.
 OWNER = "INSERT_OWNER_SLUG_HERE"
 FRAMEWORK = "tensorFlow2"
+# The variation that is loaded without running a program; it lies in a folder of that name.
+KERAS_FRAMEWORK = "keras"
 SHORTEST_SLUG, LONGEST_SLUG = 3, 50
 
 # Licences as Kaggle spells them, by SPDX identifier.

@@ -71,7 +71,7 @@ def _summary(facts: ModelFacts) -> str:
 
 
 def architecture(facts: ModelFacts) -> str:
-    """Return the card's table of the network."""
+    """Return the table of what a model is made of, in Markdown."""
     names = {"keras_mixers": "keras-mixers", "keras": "Keras", "tensorflow": "TensorFlow"}
     versions = ", ".join(f"{names[name]} {version}" for name, version in facts.versions.items())
     rows = {
@@ -133,7 +133,7 @@ def _outputs(facts: ModelFacts, handles: Sequence[str]) -> str:
 
 
 def preprocessing(facts: ModelFacts) -> str:
-    """Return how images are normalised, resized and cropped."""
+    """Return how images are normalised, resized and cropped, in Markdown."""
     if facts.mean is None or facts.std is None:
         inside = "How the network's layer `preprocessing` normalises pixels is not known."
     else:
@@ -149,23 +149,23 @@ def preprocessing(facts: ModelFacts) -> str:
 
 
 def accuracy(facts: ModelFacts) -> str:
-    """Return the accuracy and where it comes from."""
+    """Return the accuracy and its source, in Markdown."""
     if facts.accuracy is None:
         return "Not measured."
     return f"Top-1 accuracy: {100 * facts.accuracy:.2f} %; source: {facts.accuracy_source}"
 
 
 def limits(facts: ModelFacts) -> str:
-    """Return what isn't known, as a list."""
-    limits = []
+    """Return what the model is not suited for, and what is not known, in Markdown."""
+    lines = []
     if facts.classes is not None and not facts.labels:
-        limits.append("The class names are not included.")
+        lines.append("The class names are not included.")
     if facts.dataset is None:
-        limits.append(
+        lines.append(
             "The training data are not stated, so it is unclear what the model is suitable for."
         )
-    limits.append("Robustness, fairness and speed were not measured.")
-    return "\n".join(f"- {limit}" for limit in limits)
+    lines.append("Robustness, fairness and speed were not measured.")
+    return "\n".join(f"- {limit}" for limit in lines)
 
 
 def _kaggle(facts: ModelFacts, handles: Sequence[str]) -> str:
