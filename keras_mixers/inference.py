@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from keras.src.saving.serialization_lib import SafeModeScope
 
 import keras_mixers.layers  # noqa: F401  Registers the layers with Keras.
 from keras_mixers.catalogue.preprocessing import Preprocessing
@@ -116,7 +117,9 @@ def read_keras_file(path: Path) -> keras.Model:
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise ValueError(f"{path} is not a .keras file, or is incomplete.")
     try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
+        # The scope holds even if the program has called `enable_unsafe_deserialization`.
+        with SafeModeScope(safe_mode=True):
+            return keras.models.load_model(path, compile=False)
     except Exception as error:  # A damaged file makes Keras, h5py and json raise anything.
         raise ValueError(f"{path} can't be loaded as a Keras model ({error}).") from None
 

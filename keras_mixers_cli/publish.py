@@ -2,7 +2,7 @@
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,7 +69,7 @@ def hf(
     with _folder(out) as folder:
         origin = _load(model, weights, labels, licence, folder)
         export_hugging_face(origin.model, folder, origin.labels, origin.facts, address.repository)
-        _list(folder, address, private, dry_run)
+        _list({"": folder}, address, private, dry_run)
         if not dry_run:
             echo(
                 upload_hugging_face(
@@ -104,13 +104,18 @@ def kaggle(
     check_model(model, weights, keras=True)
     with quiet_start():
         from hub_export.publish.export_kaggle import export_kaggle
-        from hub_export.publish.upload_kaggle import check_kaggle_model, upload_kaggle
+        from hub_export.publish.upload_kaggle import (
+            check_kaggle_model,
+            list_variations,
+            upload_kaggle,
+        )
     if not dry_run:
         check_kaggle_model(address.repository, private=private)
     with _folder(out) as folder:
         origin = _load(model, weights, labels, licence, folder)
         export_kaggle(origin.model, folder, origin.labels, origin.facts, address.repository)
-        _list(folder, address, private, dry_run)
+        folders = {f"{each.name}/": each.folder for each in list_variations(folder)}
+        _list(folders, address, private, dry_run)
         if not dry_run:
             for variation in upload_kaggle(
                 folder, address.repository, private=private, overwrite=overwrite
@@ -158,10 +163,18 @@ def _load(
     return origin
 
 
-def _list(folder: Path, address: "HubAddress", private: bool, dry_run: bool) -> None:
-    """Print the files with their sizes, and where they go."""
+def _list(folders: Mapping[str, Path], address: "HubAddress", private: bool, dry_run: bool) -> None:
+    """Print the files with their sizes, and where they go.
+
+    Args:
+        folders: What lies where at the address.
+        address: The repository or model.
+        private: Whether it becomes private.
+        dry_run: Whether nothing is uploaded.
+    """
     would = "would be" if dry_run else "are"
     seen = "private" if private else "public"
     echo(f"To {address}, {seen} if it is new, {would} uploaded:")
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        echo(f"{path.stat().st_size:>13,}  {path.relative_to(folder).as_posix()}")
+    for place, folder in folders.items():
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            echo(f"{path.stat().st_size:>13,}  {place}{path.relative_to(folder).as_posix()}")

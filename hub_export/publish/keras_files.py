@@ -92,7 +92,7 @@ def _preprocessing(facts: ModelFacts) -> Preprocessing | None:
 def _compare(folder: Path, model: keras.Model) -> None:
     """Raise ValueError unless the files, when they are loaded, give what the model gives."""
     pixels = comparison_pixels(model, None).astype("float32")
-    expected = np.asarray(model.predict_on_batch(pixels), "float32")
+    expected = _outputs(model, pixels)
     loaded = read_keras_file(folder / MODEL_FILE)
     _check(MODEL_FILE, loaded, pixels, expected)
     height, width = model.inputs[0].shape[1:3]
@@ -103,10 +103,15 @@ def _compare(folder: Path, model: keras.Model) -> None:
 
 
 def _check(name: str, loaded: keras.Model, pixels: np.ndarray, expected: np.ndarray) -> None:
-    found = np.asarray(loaded.predict_on_batch(pixels), "float32")
-    fault = check_output(name, found, expected, _TOLERANCES, is_classifier(loaded)).fault
+    fault = check_output(
+        name, _outputs(loaded, pixels), expected, _TOLERANCES, is_classifier(loaded)
+    ).fault
     if fault:
         raise ValueError(f"{fault}. Nothing was published.")
+
+
+def _outputs(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
+    return keras.ops.convert_to_numpy(model(pixels, training=False)).astype("float32")
 
 
 def _write_json(path: Path, content: object) -> None:

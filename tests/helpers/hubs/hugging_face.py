@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import huggingface_hub.constants as constants
 import pytest
+from huggingface_hub.utils import close_session
 
 from tests.helpers.hubs.server import Handler, HubServer, running
 
@@ -222,3 +223,4 @@ def hugging_face(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[HuggingFac
         for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
             patch.delenv(name, raising=False)
         yield hub
+        close_session()  # It keeps its connections.
