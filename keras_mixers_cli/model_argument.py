@@ -39,11 +39,17 @@ def check_model(model: str, weights: str | None, keras: bool = False) -> None:
         keras: Whether it must be a Keras model, of which exports are made.
 
     Raises:
-        UsageError: If a variant lacks its weights.
+        UsageError: If a variant lacks its weights, or an address on a hub is malformed.
         OSError, ValueError: As `find_model`.
     """
     from hub_export.named_model import Form, find_model
+    from keras_mixers.weights.hubs.address import is_hub_address, parse_hub_address
 
+    for name in filter(is_hub_address, (model, weights)):
+        try:
+            parse_hub_address(str(name))
+        except ValueError as error:
+            raise UsageError(str(error)) from None
     found = find_model(model, weights)
     if found.form is Form.VARIANT and weights is None:
         raise UsageError(f"{model} needs --weights; see `keras-mixers weights {model}`.")

@@ -39,7 +39,7 @@ _Overwrite = Annotated[
 
 @publish.command()
 @one_line_errors()
-@packages_of("hubs")
+@packages_of("export")
 def hf(
     model: KerasModel,
     handle: Annotated[str, typer.Argument(help="The repository, USER/NAME.")],

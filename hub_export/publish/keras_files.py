@@ -15,6 +15,7 @@ from hub_export.verification.images import comparison_pixels
 from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.inference import read_keras_file
 from keras_mixers.models.heads import is_classifier
+from keras_mixers.models.published import model_family
 from keras_mixers.run_files import LABELS_FILE, MODEL_FILE, PREPROCESSING_FILE
 from keras_mixers.weights.errors import CheckpointError
 from keras_mixers.weights.hubs.fetch import TIMM_CONFIG_FILE, WEIGHTS_FILE
@@ -71,6 +72,8 @@ def weights_origin(model: keras.Model) -> Origin | None:
     >>> weights_origin(keras_mixers.ConvMixer(8, 1))
     'timm'
     """
+    if model_family(model) is None:  # A head alone would fit each family's names.
+        return None
     try:
         origins = [layout.origin for layout in fitting_layouts(model)]
     except CheckpointError:

@@ -69,6 +69,8 @@ def one_line_of(address: HubAddress, purpose: str) -> Iterator[None]:
 
 def _reason(error: Exception, hub: str) -> str:
     """Return in a few words what went wrong; the clients' messages are pages."""
+    while isinstance(error, RuntimeError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__  # Of a file among several.
     names = [kind.__name__ for kind in type(error).__mro__]
     login = _LOGIN[hub]
     status = getattr(getattr(error, "response", None), "status_code", None)

@@ -1,8 +1,10 @@
 """The parts of Kaggle that its clients use here: models, variations, their files, uploads."""
 
 import base64
+import gc
 import hashlib
 import json
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -140,3 +142,7 @@ def kaggle(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Kaggle]:
         for name in ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY"):
             patch.delenv(name, raising=False)
         yield hub
+    with warnings.catch_warnings():
+        # After a download that broke off, the client leaves its connection to the collector.
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
