@@ -127,6 +127,8 @@ def _load_variant_of_hub(
     found = fetch_weights(weights, info.family, int(info.arguments["depth"]))
     model = create_model(name, weights=found.name)
     names = _read_class_names(found.path.parent, labels, model)
+    if names is None and found.labels is not None:
+        names = list(found.labels)
     preprocessing = found.preprocessing or info.preprocessing
     facts = collect_facts(model, names, licence, preprocessing=preprocessing)
     return ExportableModel(model, names, facts)

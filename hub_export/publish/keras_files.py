@@ -14,6 +14,7 @@ from hub_export.verification.comparison import Tolerances, check_output
 from hub_export.verification.images import comparison_pixels
 from keras_mixers.catalogue.preprocessing import Preprocessing
 from keras_mixers.inference import read_keras_file
+from keras_mixers.labels import format_labels
 from keras_mixers.models.heads import is_classifier
 from keras_mixers.models.published import model_family
 from keras_mixers.run_files import LABELS_FILE, MODEL_FILE, PREPROCESSING_FILE
@@ -55,7 +56,7 @@ def write_keras_files(
     if origin is not None:
         save_checkpoint(model, folder / WEIGHTS_FILE, origin)
     if labels is not None:
-        _write(folder / LABELS_FILE, "".join(f"{label}\n" for label in labels))
+        _write(folder / LABELS_FILE, format_labels(labels))
     preprocessing = _preprocessing(facts)
     if preprocessing is not None:
         _write_json(folder / PREPROCESSING_FILE, asdict(preprocessing))

@@ -11,6 +11,7 @@ _LOGIN = {
     "hf": "log in with `hf auth login` or set HF_TOKEN",
     "kaggle": "put a token of your account's settings on Kaggle into KAGGLE_API_TOKEN",
 }
+_CACHE = {"hf": "HF_HOME", "kaggle": "KAGGLEHUB_CACHE"}
 # By the names of the classes, so that the clients needn't be imported to know them. The first that
 # is among an error's classes counts.
 _REASONS = {
@@ -84,7 +85,7 @@ def _reason(error: Exception, hub: str) -> str:
     if status is not None:
         return _STATUSES.get(status, f"the hub answered {status}").format(login=login)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "the disk is full; free some space, or set another cache"
+        return f"the disk is full; free some space, or move the cache with {_CACHE[hub]}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'the cache'}: {error.strerror}"
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

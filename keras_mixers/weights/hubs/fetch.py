@@ -2,23 +2,21 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from keras_mixers.catalogue.preprocessing import Preprocessing
-from keras_mixers.json_files import read_json
 from keras_mixers.run_files import (
     LABELS_FILE,
     MODEL_FILE,
     PREPROCESSING_FILE,
     read_preprocessing,
 )
-from keras_mixers.value_checks import check_object
 from keras_mixers.weights.errors import as_checkpoint_error
 from keras_mixers.weights.hubs.address import HubAddress, parse_hub_address
 from keras_mixers.weights.hubs.hugging_face import download_from_hugging_face
 from keras_mixers.weights.hubs.kaggle import download_from_kaggle
+from keras_mixers.weights.hubs.timm_config import TimmConfig, read_timm_config
 from keras_mixers.weights.layouts import LAYOUTS_OF_FAMILY
 
 WEIGHTS_FILE = "model.safetensors"
@@ -40,12 +38,15 @@ class HubWeights:
         path: The file.
         classes: Number of classes of its head; None if it has none that a family knows.
         preprocessing: How its images are preprocessed; None if the repository doesn't say.
+        labels: One name per class, as timm's configuration has them; `labels.txt`, if it lies
+            beside the file, is of this project.
     """
 
     name: str
     path: Path
     classes: int | None
     preprocessing: Preprocessing | None
+    labels: tuple[str, ...] | None = None
 
 
 def fetch_model(address: str) -> Path:
@@ -80,9 +81,10 @@ def fetch_weights(address: str, family: str, depth: int) -> HubWeights:
     """
     companions = (LABELS_FILE, PREPROCESSING_FILE, TIMM_CONFIG_FILE)
     file, found = _fetch(address, WEIGHTS_FILE, companions)
-    return HubWeights(
-        str(found), file, _count_classes(file, family, depth), _find_preprocessing(file.parent)
-    )
+    classes, config = _count_classes(file, family, depth), _read_config(file.parent)
+    fit = config.labels is not None and len(config.labels) == classes
+    labels = config.labels if fit else None
+    return HubWeights(str(found), file, classes, config.preprocessing, labels)
 
 
 def _fetch(address: str, usual: str, companions: Sequence[str]) -> tuple[Path, HubAddress]:
@@ -116,29 +118,13 @@ def _count_classes(path: Path, family: str, depth: int) -> int | None:
     return None
 
 
-def _find_preprocessing(folder: Path) -> Preprocessing | None:
+def _read_config(folder: Path) -> TimmConfig:
     """Return what `preprocessing.json` of this project, or timm's `config.json`, says."""
+    path = folder / TIMM_CONFIG_FILE
     try:
-        found = read_preprocessing(folder)
-        config = folder / TIMM_CONFIG_FILE
-        if found is None and config.is_file():
-            found = read_json(config, "a configuration of timm", _timm_preprocessing)
+        found = read_timm_config(path) if path.is_file() else TimmConfig()
+        own = read_preprocessing(folder)
     except ValueError as error:
         _LOG.warning("%s The preprocessing of the variant is taken.", error)
-        return None
-    return found
-
-
-def _timm_preprocessing(content: object) -> Preprocessing | None:
-    table = check_object(content)
-    # Until 2023, timm wrote one table; other libraries' files have the same name.
-    inner: Any = table.get("pretrained_cfg", table)
-    how = check_object(inner)
-    if "mean" not in how or "std" not in how:
-        return None
-    mean, std = (
-        tuple(values) if isinstance(values := how[name], list) else values
-        for name in ("mean", "std")
-    )
-    crop = how.get("crop_pct", 1.0)
-    return Preprocessing(mean, std, crop, how.get("interpolation", "bicubic"))
+        return TimmConfig()
+    return found if own is None else replace(found, preprocessing=own)

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,6 +80,26 @@ def test_timms_configuration_gives_the_preprocessing_too(
     assert found.preprocessing is not None
     assert found.preprocessing.mean == (0.3, 0.3, 0.3)
     assert found.classes == CLASSES
+
+
+@pytest.mark.parametrize(
+    ("config", "classes", "first"),
+    [
+        ({"label_names": ["x", "y", "z"]}, 3, "x"),
+        ({"label_names": ["x", "y"]}, 3, None),
+        ({"label_names": {"0": "x"}}, 3, None),
+        ({"num_classes": 1000, "pretrained_cfg": {"tag": "a_ft_in1k"}}, 1000, "tench"),
+        ({"num_classes": 1000, "pretrained_cfg": {"tag": "in21k"}}, 1000, None),
+    ],
+)
+def test_timms_configuration_names_the_classes(
+    hub: HuggingFace, tmp_path: Path, config: dict, classes: int, first: str | None
+) -> None:
+    weights = files_of(conv_mixer(classes=classes), tmp_path)["model.safetensors"]
+    written = json.dumps({"architecture": "any", **config}).encode()
+    hub.add("user/name", {"model.safetensors": weights, "config.json": written})
+    labels = fetch_weights(ADDRESS, "ConvMixer", 1).labels
+    assert (None if labels is None else labels[0]) == first
 
 
 @pytest.mark.parametrize("config", [b"{", b"[]", b'{"mean": 1, "std": 2}', b'{"model_type": "x"}'])
@@ -172,6 +194,15 @@ def test_what_is_not_there_is_one_line(address: str, reason: str) -> None:
     with pytest.raises((keras_mixers.DownloadError, ValueError), match=reason) as found:
         keras_mixers.load(address)
     assert "\n" not in str(found.value)
+
+
+def test_a_full_disk_is_one_line(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("huggingface_hub.file_download.http_get", fill)
+    with pytest.raises(keras_mixers.DownloadError, match=r"the disk is full; .* HF_HOME"):
+        keras_mixers.load(ADDRESS)
 
 
 def cut(handler: Handler) -> None:
