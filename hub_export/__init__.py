@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from hub_export.benchmark.measure import compare_runtimes
     from hub_export.onnx import export_onnx
     from hub_export.openvino import export_openvino
+    from hub_export.publish.errors import PublishError
     from hub_export.publish.export_kaggle import export_kaggle
     from hub_export.publish.hub import export_hub
     from hub_export.publish.hugging_face import export_hugging_face
@@ -29,6 +30,7 @@ if "tensorflow" not in sys.modules:
 
 __all__ = [
     "HubLayer",
+    "PublishError",
     "UntrustedModelError",
     "compare_runtimes",
     "export_hub",
@@ -48,6 +50,7 @@ __all__ = [
 # Names are imported when they are first used, because each export needs packages of its own.
 _MODULES = {
     "HubLayer": "saved_model.hub_layer",
+    "PublishError": "publish.errors",
     "UntrustedModelError": "trust",
     "compare_runtimes": "benchmark.measure",
     "export_hub": "publish.hub",

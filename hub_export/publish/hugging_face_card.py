@@ -50,9 +50,9 @@ def hugging_face_card(
 
     Reference: https://github.com/huggingface/hub-docs/blob/main/modelcard.md.
     """
-    named, facts = facts, printable_facts(facts)
+    facts = printable_facts(facts)
     sections = {
-        "How to load": _loading(repository, named),
+        "How to load": _loading(repository, facts),
         "timm": _timm(repository, network) if origin == "timm" and network is not None else None,
         "Architecture": architecture(facts),
         "Input": _input(facts),

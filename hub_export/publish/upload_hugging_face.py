@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from hub_export.publish.errors import publish_errors
 from hub_export.publish.handle import parse_repository
 from hub_export.publish.hugging_face import HUGGING_FACE_FILES
 from hub_export.requirements import require_packages
+from keras_mixers.run_files import MODEL_FILE
 from keras_mixers.weights.hubs.address import HubAddress
-from keras_mixers.weights.hubs.client_errors import one_line_of
 from keras_mixers.weights.hubs.quiet_clients import quiet_clients
 
-_PURPOSE = "be published"
 # The hub writes these itself into each new repository.
 _OF_THE_HUB = (".gitattributes",)
 
@@ -19,6 +19,8 @@ def upload_hugging_face(
     folder: str | Path, repository: str, *, private: bool = False, overwrite: bool = False
 ) -> str:
     """Upload a folder that `export_hugging_face` wrote, as one commit.
+
+    Only files with the names that it writes are uploaded.
 
     The repository is made if it doesn't exist. Of an earlier model there, all files that the folder
     may have are replaced or removed; the repository's earlier commits keep them.
@@ -34,8 +36,9 @@ def upload_hugging_face(
 
     Raises:
         ValueError: If the repository's name is malformed, or it is public but should be private.
+        FileNotFoundError: If the folder holds no model.
         FileExistsError: If it holds files, and they must stay.
-        DownloadError: An OSError, if the hub refuses or can't be reached.
+        PublishError: An OSError, if the hub refuses or can't be reached.
         ImportError: If huggingface_hub isn't installed.
 
     Example:
@@ -43,9 +46,11 @@ def upload_hugging_face(
     >>> upload_hugging_face("convmixer", "user/convmixer", private=True)  # doctest: +SKIP
     'https://huggingface.co/user/convmixer/commit/...'
     """
+    if not Path(folder, MODEL_FILE).is_file():
+        raise FileNotFoundError(f"{folder} has no {MODEL_FILE}; expected what was exported here.")
     exists = check_repository(repository, private=private, overwrite=overwrite)
     address = parse_repository(repository)
-    with one_line_of(address, _PURPOSE), quiet_clients():
+    with publish_errors(address), quiet_clients():
         from huggingface_hub import HfApi
 
         api = HfApi(library_name="keras_mixers")
@@ -54,6 +59,7 @@ def upload_hugging_face(
         commit = api.upload_folder(
             repo_id=address.repository,
             folder_path=folder,
+            allow_patterns=list(HUGGING_FACE_FILES),
             commit_message="Upload a model with keras-mixers",
             delete_patterns=[
                 name for name in HUGGING_FACE_FILES if not Path(folder, name).exists()
@@ -84,7 +90,7 @@ def _require_token(address: HubAddress) -> None:
     from huggingface_hub import get_token
     from huggingface_hub.errors import LocalTokenNotFoundError
 
-    with one_line_of(address, _PURPOSE):
+    with publish_errors(address):
         if get_token() is None:
             raise LocalTokenNotFoundError
 
@@ -94,7 +100,7 @@ def _find(address: HubAddress) -> tuple[bool, list[str]] | None:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import RepositoryNotFoundError
 
-    with one_line_of(address, _PURPOSE), quiet_clients():
+    with publish_errors(address), quiet_clients():
         try:
             info = HfApi(library_name="keras_mixers").model_info(address.repository)
         except RepositoryNotFoundError:

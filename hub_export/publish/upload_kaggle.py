@@ -6,6 +6,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hub_export.publish.errors import publish_errors
 from hub_export.publish.handle import parse_kaggle_model
 from hub_export.publish.kaggle import (
     INSTANCE_METADATA_FILE,
@@ -14,10 +15,7 @@ from hub_export.publish.kaggle import (
 )
 from hub_export.requirements import require_packages
 from keras_mixers.weights.hubs.address import HubAddress
-from keras_mixers.weights.hubs.client_errors import one_line_of
 from keras_mixers.weights.hubs.quiet_clients import quiet_clients
-
-_PURPOSE = "be published"
 
 
 def upload_kaggle(
@@ -39,7 +37,7 @@ def upload_kaggle(
     Raises:
         ValueError: If the model's name is malformed, or it is public but should be private.
         FileExistsError: If a variation exists, and there must be no new version.
-        DownloadError: An OSError, if Kaggle refuses or can't be reached.
+        PublishError: An OSError, if Kaggle refuses or can't be reached.
         ImportError: If kagglehub isn't installed.
 
     Example:
@@ -52,7 +50,7 @@ def upload_kaggle(
     exists = check_kaggle_model(model, private=private)
     if exists and not overwrite:
         _refuse_existing(address, [variation.name for variation in variations])
-    with one_line_of(address, _PURPOSE), quiet_clients():
+    with publish_errors(address), quiet_clients():
         import kagglehub
 
         if not exists:
@@ -78,7 +76,7 @@ def check_kaggle_model(model: str, *, private: bool = False) -> bool:
     """
     require_packages("hubs", "kagglehub")
     address = parse_kaggle_model(model)
-    with one_line_of(address, _PURPOSE), quiet_clients():
+    with publish_errors(address), quiet_clients():
         _require_credentials()
         found = _find_model(address)
     if found is not None and private and not found.is_private:
@@ -151,7 +149,7 @@ def _refuse_existing(address: HubAddress, names: Sequence[str]) -> None:
         request = ApiGetModelInstanceRequest()
         request.owner_slug, request.model_slug = handle.owner, handle.model
         request.framework, request.instance_slug = handle.framework_enum(), handle.variation
-        with one_line_of(address, _PURPOSE), quiet_clients(), build_kaggle_client() as client:
+        with publish_errors(address), quiet_clients(), build_kaggle_client() as client:
             found = _unless_missing(client.models.model_api_client.get_model_instance, request)
         if found is not None:
             raise FileExistsError(

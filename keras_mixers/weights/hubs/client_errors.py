@@ -45,27 +45,30 @@ _STATUSES = {
 
 
 @contextmanager
-def one_line_of(address: HubAddress, purpose: str) -> Iterator[None]:
-    """Turn an error of a client in the block into a DownloadError of one line.
+def one_line_of(
+    address: HubAddress, purpose: str = "be downloaded", kind: type[OSError] = DownloadError
+) -> Iterator[None]:
+    """Turn an error of a client in the block into an error of one line.
 
     Args:
         address: The address that the client is asked for.
-        purpose: What can't be done, such as "be downloaded".
+        purpose: What can't be done.
+        kind: The class of the error.
 
     Raises:
-        DownloadError: If the block raises any Exception but an ImportError.
+        OSError: Of that class, if the block raises any Exception but an ImportError.
 
-    >>> with one_line_of(HubAddress("hf", "user/name"), "be downloaded"):
+    >>> with one_line_of(HubAddress("hf", "user/name")):
     ...     raise TimeoutError
     Traceback (most recent call last):
     keras_mixers.weights.errors.DownloadError: hf://user/name can't be downloaded: TimeoutError.
     """
     try:
         yield
-    except (DownloadError, ImportError):
+    except (kind, ImportError):
         raise
     except Exception as error:
-        raise DownloadError(f"{address} can't {purpose}: {_reason(error, address.hub)}.") from error
+        raise kind(f"{address} can't {purpose}: {_reason(error, address.hub)}.") from error
 
 
 def _reason(error: Exception, hub: str) -> str:

@@ -4,7 +4,7 @@ import glob
 import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from keras_mixers.weights.errors import DownloadError
 from keras_mixers.weights.hubs.address import HubAddress
@@ -32,11 +32,10 @@ def download_from_hugging_face(
         DownloadError: If it can't be downloaded, is damaged, or isn't there.
         ImportError: If huggingface_hub isn't installed.
     """
-    with one_line_of(address, "be downloaded"), quiet_clients():
+    with one_line_of(address), quiet_clients():
         from huggingface_hub import snapshot_download
 
-        place = os.path.dirname(file)
-        wanted = [file, *(os.path.join(place, name) for name in companions)]
+        wanted = [file, *(str(PurePosixPath(file).with_name(name)) for name in companions)]
         folder = Path(
             snapshot_download(
                 address.repository,

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from keras_mixers.weights.hubs.address import HubAddress
 from keras_mixers.weights.hubs.client_errors import one_line_of
@@ -29,14 +29,14 @@ def download_from_kaggle(
         DownloadError: If it can't be downloaded, is damaged, or isn't there.
         ImportError: If kagglehub isn't installed.
     """
-    with one_line_of(address, "be downloaded"), quiet_clients():
+    with one_line_of(address), quiet_clients():
         import kagglehub
 
         path = Path(kagglehub.model_download(_handle(address), file))
         version = address.revision or path.parents[file.count("/")].name
         for name in companions:
-            companion = str(Path(file).with_name(name))
-            _download_if_there(address.at(version), companion)
+            companion = PurePosixPath(file).with_name(name)
+            _download_if_there(address.at(version), str(companion))
     return path, version
 
 

@@ -1,6 +1,7 @@
 """The folder for the Hugging Face Hub, and its upload to a server that speaks its protocol."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from huggingface_hub import ModelCard
 
 import keras_mixers
-from hub_export import export_hugging_face, upload_hugging_face
+from hub_export import PublishError, export_hugging_face, upload_hugging_face
 from hub_export.model_facts import collect_facts
 from hub_export.publish import keras_files
 from hub_export.publish.timm_names import TIMM_NAMES
@@ -150,8 +151,10 @@ def test_a_file_that_differs_from_the_model_is_not_kept(
     assert not (tmp_path / "out").exists()
 
 
-def test_what_is_uploaded_is_loaded_again(hub: HuggingFace, folder: Path) -> None:
-    address = upload_hugging_face(folder, "user/name", private=True)
+def test_what_is_uploaded_is_loaded_again(hub: HuggingFace, folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "copy")
+    (tmp_path / "copy" / "secret.txt").write_text("not of the model")
+    address = upload_hugging_face(tmp_path / "copy", "user/name", private=True)
     repository = hub.repositories["user/name"]
     assert repository.private
     assert address.endswith(repository.references["main"])
@@ -162,6 +165,12 @@ def test_what_is_uploaded_is_loaded_again(hub: HuggingFace, folder: Path) -> Non
         found.weights, read_keras_file(folder / "model.keras").weights, strict=True
     ):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_folder_without_a_model_is_refused(hub: HuggingFace, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"has no model\.keras"):
+        upload_hugging_face(tmp_path, "user/name")
+    assert hub.requests == []
 
 
 def test_an_earlier_model_is_replaced_only_if_told_to(
@@ -208,7 +217,7 @@ def test_a_hub_that_refuses_is_one_line(
 ) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
     hub.faults[part] = fault
-    with pytest.raises(keras_mixers.DownloadError, match=reason) as found:
+    with pytest.raises(PublishError, match=reason) as found:
         upload_hugging_face(folder, "user/name")
     assert "\n" not in str(found.value)
     assert "can't be published" in str(found.value)
@@ -218,6 +227,6 @@ def test_nobody_is_asked_without_a_token(
     hub: HuggingFace, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HF_TOKEN")
-    with pytest.raises(keras_mixers.DownloadError, match="log in with `hf auth login`"):
+    with pytest.raises(PublishError, match="log in with `hf auth login`"):
         upload_hugging_face(folder, "user/name")
     assert hub.requests == []

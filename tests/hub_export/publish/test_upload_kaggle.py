@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_mixers
-from hub_export import export_kaggle, upload_kaggle
+from hub_export import PublishError, export_kaggle, upload_kaggle
 from hub_export.model_facts import collect_facts
 from tests.helpers.hubs.kaggle import TOKEN, Kaggle, kaggle
 from tests.helpers.hubs.server import Answer, failing
@@ -75,7 +75,7 @@ def test_a_hub_that_refuses_is_one_line(
     hub: Kaggle, folder: Path, part: str, fault: Answer, reason: str
 ) -> None:
     hub.faults[part] = fault
-    with pytest.raises(keras_mixers.DownloadError, match=reason) as found:
+    with pytest.raises(PublishError, match=reason) as found:
         upload_kaggle(folder, "user/name")
     assert "\n" not in str(found.value)
 
@@ -84,7 +84,7 @@ def test_nobody_is_asked_without_a_token(
     hub: Kaggle, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("KAGGLE_API_TOKEN")
-    with pytest.raises(keras_mixers.DownloadError, match="KAGGLE_API_TOKEN"):
+    with pytest.raises(PublishError, match="KAGGLE_API_TOKEN"):
         upload_kaggle(folder, "user/name")
     assert hub.requests == []
 
