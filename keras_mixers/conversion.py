@@ -9,6 +9,8 @@ from keras_mixers.catalogue import model_info
 from keras_mixers.models import common
 from keras_mixers.models.registry import FAMILIES, create_model
 from keras_mixers.weights.errors import CheckpointError
+from keras_mixers.weights.hubs.address import is_hub_address
+from keras_mixers.weights.hubs.fetch import fetch_weights_file
 from keras_mixers.weights.identify import Identity, identify
 from keras_mixers.weights.read import read_checkpoint
 
@@ -21,8 +23,9 @@ def convert(
     """Write released weights as a Keras model or a Keras weights file.
 
     Args:
-        source: Path of a checkpoint, which gets the preprocessing of its variant; or
-            "variant:weights", such as "mixer_b16:imagenet", which has its own preprocessing.
+        source: Path of a checkpoint, or its address on a hub, such as "hf://user/name", which
+            gets the preprocessing of its variant; or "variant:weights", such as
+            "mixer_b16:imagenet" or "mixer_b16:hf://user/name", which has its own preprocessing.
         out: The file to write, `.keras` or `.weights.h5`. It appears whole or not at all.
         variant: Name of the checkpoint's variant; by default it is found from the content.
         overwrite: Whether to replace `out`.
@@ -68,6 +71,8 @@ def build_from_checkpoint(source: str, variant: str | None = None) -> tuple[kera
 
     >>> build_from_checkpoint("mixer_b16:imagenet")  # doctest: +SKIP
     """
+    if is_hub_address(source):
+        source = str(fetch_weights_file(source))
     name, colon, weights = source.partition(":")
     if colon and not Path(source).exists():
         if variant not in (None, name):

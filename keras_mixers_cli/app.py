@@ -12,6 +12,7 @@ from keras_mixers_cli.console import (
     one_line_errors,
     packages_of,
     plain_warnings,
+    quiet_clients,
     quiet_start,
 )
 from keras_mixers_cli.explain import explain
@@ -60,6 +61,7 @@ app.command()(explain)
 
 def main() -> None:
     """Run the command."""
+    quiet_clients()
     app(prog_name="keras-mixers")
 
 

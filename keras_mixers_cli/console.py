@@ -101,6 +101,17 @@ class _Notes(logging.Handler):
         echo(f"note: {in_one_line(record.getMessage())}", err=True)
 
 
+def quiet_clients() -> None:
+    """Keep the clients of hubs from printing among results, and bars where there is no terminal.
+
+    They read these variables while they are imported; what the user has set stays.
+    """
+    os.environ.setdefault("KAGGLEHUB_VERBOSITY", "warning")
+    if not sys.stderr.isatty():
+        for name in ("HF_HUB_DISABLE_PROGRESS_BARS", "TQDM_DISABLE"):
+            os.environ.setdefault(name, "1")
+
+
 @contextlib.contextmanager
 def quiet_start() -> Iterator[None]:
     """Hide what TensorFlow prints while it is loaded, before it reads its own log level.

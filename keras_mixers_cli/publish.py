@@ -42,7 +42,7 @@ _Overwrite = Annotated[
 @packages_of("export")
 def hf(
     model: KerasModel,
-    handle: Annotated[str, typer.Argument(help="The repository, USER/NAME.")],
+    handle: Annotated[str, typer.Argument(metavar="HANDLE", help="The repository, USER/NAME.")],
     weights: Weights = None,
     labels: Labels = None,
     licence: Licence = None,
@@ -83,7 +83,9 @@ def hf(
 @packages_of("export")
 def kaggle(
     model: KerasModel,
-    handle: Annotated[str, typer.Argument(help="The model on Kaggle, OWNER/MODEL.")],
+    handle: Annotated[
+        str, typer.Argument(metavar="HANDLE", help="The model on Kaggle, OWNER/MODEL.")
+    ],
     weights: Weights = None,
     labels: Labels = None,
     licence: Licence = None,

@@ -70,7 +70,9 @@ def _verify(sources: list) -> None:
 def convert(
     source: Annotated[
         str,
-        typer.Argument(help="A checkpoint file, or VARIANT:WEIGHTS such as mixer_b16:imagenet."),
+        typer.Argument(
+            help="A checkpoint file, hf://USER/NAME, or VARIANT:WEIGHTS as mixer_b16:imagenet."
+        ),
     ],
     out: Annotated[Path, typer.Argument(help="The file to write, .keras or .weights.h5.")],
     variant: Annotated[

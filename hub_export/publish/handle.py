@@ -1,9 +1,11 @@
-"""The names under which models are published. Importing it imports no client."""
+"""The names under which models are published. Importing it imports neither Keras nor a client."""
 
 import re
 
-from hub_export.publish.kaggle import LONGEST_SLUG, SHORTEST_SLUG
 from keras_mixers.weights.hubs.address import HubAddress
+
+# Kaggle's names of models.
+SHORTEST_SLUG, LONGEST_SLUG = 3, 50
 
 _REPOSITORY = re.compile(r"(?:hf://)?(?P<name>[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})")
 _MODEL = re.compile(

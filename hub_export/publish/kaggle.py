@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hub_export.model_facts import ModelFacts
+from hub_export.publish.handle import LONGEST_SLUG, SHORTEST_SLUG
 
 MODEL_METADATA_FILE = "model-metadata.json"
 INSTANCE_METADATA_FILE = "model-instance-metadata.json"
@@ -15,7 +16,6 @@ OWNER = "INSERT_OWNER_SLUG_HERE"
 FRAMEWORK = "tensorFlow2"
 # The variation that is loaded without running a program; it lies in a folder of that name.
 KERAS_FRAMEWORK = "keras"
-SHORTEST_SLUG, LONGEST_SLUG = 3, 50
 
 # Licences as Kaggle spells them, by SPDX identifier.
 LICENCES = {

@@ -9,7 +9,6 @@ from hub_export.publish.hugging_face import HUGGING_FACE_FILES
 from hub_export.requirements import require_packages
 from keras_mixers.run_files import MODEL_FILE
 from keras_mixers.weights.hubs.address import HubAddress
-from keras_mixers.weights.hubs.quiet_clients import quiet_clients
 
 # The hub writes these itself into each new repository.
 _OF_THE_HUB = (".gitattributes",)
@@ -50,7 +49,7 @@ def upload_hugging_face(
         raise FileNotFoundError(f"{folder} has no {MODEL_FILE}; expected what was exported here.")
     exists = check_repository(repository, private=private, overwrite=overwrite)
     address = parse_repository(repository)
-    with publish_errors(address), quiet_clients():
+    with publish_errors(address):
         from huggingface_hub import HfApi
 
         api = HfApi(library_name="keras_mixers")
@@ -100,7 +99,7 @@ def _find(address: HubAddress) -> tuple[bool, list[str]] | None:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import RepositoryNotFoundError
 
-    with publish_errors(address), quiet_clients():
+    with publish_errors(address):
         try:
             info = HfApi(library_name="keras_mixers").model_info(address.repository)
         except RepositoryNotFoundError:

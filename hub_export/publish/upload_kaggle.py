@@ -15,7 +15,6 @@ from hub_export.publish.kaggle import (
 )
 from hub_export.requirements import require_packages
 from keras_mixers.weights.hubs.address import HubAddress
-from keras_mixers.weights.hubs.quiet_clients import quiet_clients
 
 
 def upload_kaggle(
@@ -50,7 +49,7 @@ def upload_kaggle(
     exists = check_kaggle_model(model, private=private)
     if exists and not overwrite:
         _refuse_existing(address, [variation.name for variation in variations])
-    with publish_errors(address), quiet_clients():
+    with publish_errors(address):
         import kagglehub
 
         if not exists:
@@ -76,7 +75,7 @@ def check_kaggle_model(model: str, *, private: bool = False) -> bool:
     """
     require_packages("hubs", "kagglehub")
     address = parse_kaggle_model(model)
-    with publish_errors(address), quiet_clients():
+    with publish_errors(address):
         _require_credentials()
         found = _find_model(address)
     if found is not None and private and not found.is_private:
@@ -149,7 +148,7 @@ def _refuse_existing(address: HubAddress, names: Sequence[str]) -> None:
         request = ApiGetModelInstanceRequest()
         request.owner_slug, request.model_slug = handle.owner, handle.model
         request.framework, request.instance_slug = handle.framework_enum(), handle.variation
-        with publish_errors(address), quiet_clients(), build_kaggle_client() as client:
+        with publish_errors(address), build_kaggle_client() as client:
             found = _unless_missing(client.models.model_api_client.get_model_instance, request)
         if found is not None:
             raise FileExistsError(

@@ -176,3 +176,8 @@ def test_weights_on_a_hub_make_a_variant(hub: HuggingFace, tmp_path: Path, train
     assert done.exit_code == 0, done.output
     (found,) = json.loads(done.stdout)
     assert {each["name"] for each in found["classes"]} == {"x", "y", "z"}
+    for source in ("hf://user/name", "convmixer_256_8_p2_k5:hf://user/name"):
+        out = tmp_path / "converted.keras"
+        done = run("convert", source, out, "--overwrite")
+        assert done.exit_code == 0, done.output
+        assert keras_mixers.load(out).output.shape == (None, 3)

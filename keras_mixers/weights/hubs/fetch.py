@@ -66,6 +66,14 @@ def fetch_model(address: str) -> Path:
     return file
 
 
+def fetch_weights_file(address: str) -> Path:
+    """Return the path of a `.safetensors` file from a hub.
+
+    Args and errors are those of `fetch_weights`.
+    """
+    return _fetch_weights(address)[0]
+
+
 def fetch_weights(address: str, family: str, depth: int) -> HubWeights:
     """Return a `.safetensors` file from a hub, with what its repository says about it.
 
@@ -79,12 +87,16 @@ def fetch_weights(address: str, family: str, depth: int) -> HubWeights:
         DownloadError: An OSError, if the file can't be downloaded, or isn't there.
         ImportError: If the hub's client isn't installed.
     """
-    companions = (LABELS_FILE, PREPROCESSING_FILE, TIMM_CONFIG_FILE)
-    file, found = _fetch(address, WEIGHTS_FILE, companions)
+    file, found = _fetch_weights(address)
     classes, config = _count_classes(file, family, depth), _read_config(file.parent)
     fit = config.labels is not None and len(config.labels) == classes
     labels = config.labels if fit else None
     return HubWeights(str(found), file, classes, config.preprocessing, labels)
+
+
+def _fetch_weights(address: str) -> tuple[Path, HubAddress]:
+    companions = (LABELS_FILE, PREPROCESSING_FILE, TIMM_CONFIG_FILE)
+    return _fetch(address, WEIGHTS_FILE, companions)
 
 
 def _fetch(address: str, usual: str, companions: Sequence[str]) -> tuple[Path, HubAddress]:

@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 from keras_mixers.weights.errors import DownloadError
 from keras_mixers.weights.hubs.address import HubAddress
 from keras_mixers.weights.hubs.client_errors import one_line_of
-from keras_mixers.weights.hubs.quiet_clients import quiet_clients
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MOST_NAMES = 8  # In an error.
@@ -32,7 +31,7 @@ def download_from_hugging_face(
         DownloadError: If it can't be downloaded, is damaged, or isn't there.
         ImportError: If huggingface_hub isn't installed.
     """
-    with one_line_of(address), quiet_clients():
+    with one_line_of(address):
         from huggingface_hub import snapshot_download
 
         wanted = [file, *(str(PurePosixPath(file).with_name(name)) for name in companions)]

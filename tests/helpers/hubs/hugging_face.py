@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import huggingface_hub.constants as constants
 import pytest
-from huggingface_hub.utils import close_session
+from huggingface_hub.utils import close_session, disable_progress_bars, enable_progress_bars
 
 from tests.helpers.hubs.server import Handler, HubServer, running
 
@@ -222,5 +222,7 @@ def hugging_face(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[HuggingFac
         patch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
             patch.delenv(name, raising=False)
+        disable_progress_bars()  # As where there is no terminal.
         yield hub
+        enable_progress_bars()
         close_session()  # It keeps its connections.

@@ -1,6 +1,7 @@
 import logging
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
@@ -39,14 +40,13 @@ def assert_same(found: keras.Model, expected: keras.Model) -> None:
 
 
 def test_loads_a_model_with_what_belongs_to_it(
-    hub: Kaggle, model: keras.Model, files: Files, capfd: pytest.CaptureFixture
+    hub: Kaggle, model: keras.Model, files: Files
 ) -> None:
     hub.add(VARIATION, files)
     assert_same(keras_mixers.load(ADDRESS), model)
     assert fetch_model(ADDRESS).with_name("labels.txt").read_bytes() == NAMES
     assert not fetch_model(ADDRESS).with_name("pytorch_model.bin").exists()
     assert_same(conv_mixer(weights=ADDRESS), model)
-    assert capfd.readouterr().out == ""
 
 
 def test_a_version_pins_the_model_and_needs_no_connection(
@@ -75,6 +75,15 @@ def test_names_that_can_not_be_asked_for_are_told(
     with caplog.at_level(logging.WARNING):
         assert_same(keras_mixers.load(f"{ADDRESS}/1"), model)
     assert "whether it has a file labels.txt can't be asked for now" in caplog.text
+
+
+def test_one_of_several_downloads_and_the_others_wait(hub: Kaggle, files: Files) -> None:
+    hub.add(VARIATION, files)
+    with ThreadPoolExecutor(4) as executor:
+        paths = set(executor.map(fetch_model, [f"{ADDRESS}/1"] * 4))
+    assert [path.read_bytes() for path in paths] == [files["model.keras"]]
+    # The model, its names and its preprocessing, once each.
+    assert sum("Download" in line for line in hub.requests) == 3
 
 
 def cut(handler: Handler) -> None:
