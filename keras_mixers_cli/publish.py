@@ -174,9 +174,8 @@ def _list(folders: Mapping[str, Path], address: "HubAddress", private: bool, dry
         private: Whether it becomes private.
         dry_run: Whether nothing is uploaded.
     """
-    would = "would be" if dry_run else "are"
     seen = "private" if private else "public"
-    echo(f"To {address}, {seen} if it is new, {would} uploaded:")
+    echo(f"{'Would upload' if dry_run else 'Uploading'} to {address}, {seen} if it is new:")
     for place, folder in folders.items():
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             echo(f"{path.stat().st_size:>13,}  {place}{path.relative_to(folder).as_posix()}")

@@ -48,7 +48,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_published_run_predicts_as_before(hub: HuggingFace, trained: Path) -> None:
     done = run("publish", "hf", trained, "user/name", "--licence", "MIT")
     assert done.exit_code == 0, done.output
-    assert "To hf://user/name, public if it is new, are uploaded:" in done.stdout
+    assert "Uploading to hf://user/name, public if it is new:" in done.stdout
     commit = hub.repositories["user/name"].references["main"]
     assert done.stdout.splitlines()[-1] == f"{hub.url}/user/name/commit/{commit}"
     expected = run("predict", trained, trained / "photo.png", "--csv")
@@ -90,7 +90,7 @@ def test_a_dry_run_asks_nobody_and_keeps_what_it_would_upload(
     out = tmp_path / "kept"
     done = run("publish", "hf", trained, "user/name", "--dry-run", "--out", out)
     assert done.exit_code == 0, done.output
-    assert "would be uploaded:" in done.stdout
+    assert "Would upload to hf://user/name" in done.stdout
     listed = {
         line.split()[1]: int(line.split()[0].replace(",", ""))
         for line in done.stdout.splitlines()[1:]

@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -246,6 +247,18 @@ def test_a_hub_that_fails_is_one_line(
         keras_mixers.load(ADDRESS)
     assert "\n" not in str(found.value)
     assert str(found.value).startswith(("hf://user/name", "model.keras of hf://user/name"))
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_damaged_file_is_downloaded_again_once_it_is_removed(
+    hub: HuggingFace, model: keras.Model
+) -> None:
+    hub.faults["/model.keras"] = wrong
+    with pytest.raises(keras_mixers.DownloadError, match="is damaged") as found:
+        keras_mixers.load(ADDRESS)
+    hub.faults.clear()
+    Path(re.search(r"remove (\S+), and", str(found.value))[1]).unlink()
+    assert_same(keras_mixers.load(ADDRESS), model)
 
 
 def test_a_model_that_holds_code_is_refused(hub: HuggingFace, tmp_path: Path) -> None:
