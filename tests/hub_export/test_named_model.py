@@ -63,3 +63,21 @@ def test_variants(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("mixer_b16").mkdir()
     Path("mixer_b16", "model.keras").touch()
     assert find_model("mixer_b16").form is Form.RUN
+
+
+@pytest.mark.parametrize("name", ["hf://user/name", "hf://user/name@v1", "kaggle://o/m/keras/c/2"])
+def test_addresses_on_hubs_are_found_without_asking_them(name):
+    found = find_model(name)
+    assert (found.form, found.name) == (Form.HUB, name)
+    found.require_keras()
+    with pytest.raises(ValueError, match="has weights already"):
+        find_model(name, "imagenet")
+    assert find_model("mixer_b16", name).weights == name
+
+
+def test_malformed_addresses_are_told_by_their_form():
+    for name in ("hf://name", "kaggle://o/m"):
+        with pytest.raises(ValueError, match="is no address on a hub"):
+            find_model(name)
+        with pytest.raises(ValueError, match="is no address on a hub"):
+            find_model("mixer_b16", name)

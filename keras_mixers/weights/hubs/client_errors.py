@@ -4,6 +4,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from keras_mixers.printable import printable
 from keras_mixers.weights.errors import DownloadError
 from keras_mixers.weights.hubs.address import HubAddress
 
@@ -91,4 +92,5 @@ def _reason(error: Exception, hub: str) -> str:
         return f"the disk is full; free some space, or move the cache with {_CACHE[hub]}"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'the cache'}: {error.strerror}"
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return printable(line.rstrip("."))

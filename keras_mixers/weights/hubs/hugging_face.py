@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from keras_mixers.printable import printable
 from keras_mixers.weights.errors import DownloadError
 from keras_mixers.weights.hubs.address import HubAddress
 from keras_mixers.weights.hubs.client_errors import one_line_of
@@ -56,7 +57,9 @@ def _lacking(address: HubAddress, file: str) -> str:
     from huggingface_hub import HfApi
 
     names = HfApi().list_repo_files(address.repository, revision=address.revision)
-    shown = ", ".join(names[:_MOST_NAMES]) + (" ..." if len(names) > _MOST_NAMES else "")
+    shown = ", ".join(map(printable, names[:_MOST_NAMES])) + (
+        " ..." if len(names) > _MOST_NAMES else ""
+    )
     return (
         f"{address} has no file {file!r}, but {shown or 'none at all'}; expected one that runs no "
         "code, .keras or .safetensors: name another one after the repository's name and a slash."

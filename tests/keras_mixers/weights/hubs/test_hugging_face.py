@@ -197,6 +197,12 @@ def test_what_is_not_there_is_one_line(address: str, reason: str) -> None:
     assert "\n" not in str(found.value)
 
 
+def test_names_of_files_can_not_steer_the_terminal(hub: HuggingFace) -> None:
+    hub.add("user/name", {"a\nb\x1b[2J.bin": b"", **{f"{i}.bin": b"" for i in range(9)}})
+    with pytest.raises(keras_mixers.DownloadError, match=r"but a\\nb\\x1b\[2J\.bin, .* \.\.\.;"):
+        keras_mixers.load(ADDRESS)
+
+
 def test_a_full_disk_is_one_line(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     def fill(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
