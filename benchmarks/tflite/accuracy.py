@@ -1,4 +1,4 @@
-"""Prints docs/export/phones.md's table of quantised accuracy: `python -m benchmarks.tflite.accuracy`."""
+"""Prints docs/export/phones.md's table of accuracy: `python -m benchmarks.tflite.accuracy`."""
 
 import tempfile
 from dataclasses import dataclass
