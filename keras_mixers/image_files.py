@@ -36,6 +36,9 @@ def is_left_behind(name: str) -> bool:
 def list_files(folder: str | Path) -> list[Path]:
     """Return the sorted files in a folder and its subfolders, without what `is_left_behind`.
 
+    Links to folders are followed. A folder that several links lead to, or that a link in it leads
+    back to, is walked once.
+
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> (folder / "@eaDir").mkdir()
@@ -45,8 +48,17 @@ def list_files(folder: str | Path) -> list[Path]:
     ['a.jpg']
     """
     found = []
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not is_left_behind(name)]  # Nor what is in them.
+    walked = {os.path.realpath(folder)}
+    for place, folders, names in os.walk(folder, followlinks=True):
+        # Nor what is in them. Sorted, so that the same one of two links is followed everywhere;
+        # and links last, so that files keep their own names.
+        own = [name for name in sorted(folders) if not is_left_behind(name)]
+        folders.clear()
+        for name in sorted(own, key=lambda name: os.path.islink(os.path.join(place, name))):
+            target = os.path.realpath(os.path.join(place, name))
+            if target not in walked:
+                walked.add(target)
+                folders.append(name)
         found += [Path(place, name) for name in names if not is_left_behind(name)]
     return sorted(found)
 

@@ -43,6 +43,8 @@ def load_image(path: str | Path, channels: int = 3) -> Image.Image:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no image file {str(path)!r}.")
+    if not path.stat().st_size:
+        raise ImageError(f"{path} is empty; copy it again.")
     try:
         with Image.open(path) as image:
             image.load()

@@ -26,6 +26,17 @@ def test_folders_that_nobody_made_are_passed_over_at_any_depth(tmp_path: Path, n
     assert find_image_files(tmp_path) == [own]
 
 
+def test_links_to_folders_are_followed_and_each_folder_is_walked_once(tmp_path: Path) -> None:
+    cat, shared = tmp_path / "photos" / "cat", tmp_path / "shared"
+    for folder in (cat / "summer", shared):
+        folder.mkdir(parents=True)
+        (folder / "a.jpg").touch()
+    (cat / "disk").symlink_to(shared)
+    (cat / "again").symlink_to(cat / "summer")
+    (cat / "summer" / "back").symlink_to(cat)
+    assert find_image_files(tmp_path / "photos") == [cat / "disk/a.jpg", cat / "summer/a.jpg"]
+
+
 def test_a_name_that_only_has_such_a_part_is_an_own_one() -> None:
     assert not any(map(is_left_behind, ["lost", "MACOSX", "eaDir", "recycle", "a.git"]))
 

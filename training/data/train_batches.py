@@ -210,7 +210,9 @@ def _derive_seed(seed: int, purpose: int, *numbers: tf.Tensor) -> tf.Tensor:
 
 
 def _decode_jpeg(jpeg: tf.Tensor, split: Split) -> tf.Tensor:
-    return tf.ensure_shape(tf.io.decode_jpeg(jpeg, split.image_shape[-1]), split.image_shape)
+    # Pillow, which decodes for evaluation, computes as accurately; TensorFlow's default doesn't.
+    pixels = tf.io.decode_jpeg(jpeg, split.image_shape[-1], dct_method="INTEGER_ACCURATE")
+    return tf.ensure_shape(pixels, split.image_shape)
 
 
 def _join_parts(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -40,7 +40,7 @@ def test_bad_files_are_counted_named_and_skipped(tmp_path):
     with pytest.warns(UserWarning, match="^4 of 16 files") as caught:
         data = open_data(f"folder:{tmp_path}")
     empty, notes, short, strip = data.skipped
-    assert empty == f"{cat / 'empty.jpg'} is empty"
+    assert empty == f"{cat / 'empty.jpg'} is empty; copy it again"
     assert notes.startswith(f"{cat / 'notes.txt'} is not an image in a format that Pillow knows")
     assert short.startswith(f"{cat / 'short.jpg'} can't be read as an image (image file is trunc")
     assert strip == f"{cat / 'strip.png'} is too narrow: 1 x 900 pixels"

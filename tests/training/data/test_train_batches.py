@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from tests.training.data.samples import assert_same, fill, join, numbered, take
 from training.data import DataError, open_data, steps_per_epoch, train_batches
@@ -195,6 +196,23 @@ def test_folders_stream_as_arrays_do(tmp_path, suffix):
     assert_same(one[5:], take(train_batches(split, 4, 0, 5, shrink), 2))
     halves = [take(train_batches(split, 4, 0, 0, shrink, shard=(i, 2)), 7) for i in (0, 1)]
     assert_same(one, join(halves))
+
+
+def test_jpegs_without_a_map_have_the_pixels_of_evaluation(tmp_path):
+    # Noise without a smooth part is what fast and accurate decoders differ in.
+    noise = np.random.default_rng(0).integers(0, 256, (4, 16, 16), dtype=np.uint8)
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for i, pixels in enumerate(noise):
+            Image.fromarray(pixels).convert("RGB").save(tmp_path / name / f"{i}.jpg", quality=95)
+    split = open_data(f"folder:{tmp_path}").train
+    assert split._plain.all()
+    split.image_shape = (16, 16, 3)  # As of a data set whose images have one size.
+    [(images, _)] = train_batches(split, split.size, 0).take(1)
+    expected = [np.asarray(split.open(path)) for path in split._paths]
+    assert sorted(image.numpy().tobytes() for image in images) == sorted(
+        image.tobytes() for image in expected
+    )
 
 
 def test_only_the_own_slice_is_decoded():
