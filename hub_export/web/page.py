@@ -41,9 +41,10 @@ def write_page(
         if file.name not in _TEMPLATES:
             (out / file.name).write_bytes(file.read_bytes())
     import_map = json.dumps(runtime.import_map())
+    family = f" ({facts.family})" if facts.family else ""
     texts = {
         "name": escape(facts.name),
-        "summary": f"A {facts.family or 'network'} that knows {facts.classes:,} classes.",
+        "summary": f"A network{family} that knows {facts.classes:,} classes.",
         "import_map": import_map,
         "policy": escape(_policy(import_map, runtime)),
         "connections": _connections(runtime),

@@ -215,6 +215,9 @@ def test_fits_and_can_be_read(
     for colour in (text, link):
         brighter, darker = max(colour, background), min(colour, background)
         assert (brighter + 0.05) / (darker + 0.05) >= 4.5  # WCAG 2.2, level AA.
+    page.get_by_role("link", name="About this model").click()
+    page.wait_for_url("**/card.html")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.close()
 
 
