@@ -54,7 +54,7 @@ def read_images(
     for path in paths:
         try:
             images.append(read_pixels(path, model, shape))
-        except ImageError as error:
+        except (ImageError, FileNotFoundError) as error:  # The latter: a link to nothing.
             faults.append(str(error))
     if not images:
         raise ImageError(f"None of {len(faults)} images can be read: {faults[0]}")

@@ -42,7 +42,8 @@ def test_images_that_can_not_be_read_are_left_out(tmp_path):
     folder = folder_of(tmp_path, MIN_IMAGES)
     (tmp_path / "photo.heic").write_bytes(b"no image")
     (tmp_path / "broken.jpg").write_bytes(b"no image")
-    with pytest.warns(UserWarning, match=r"2 of 18 images are left out: .*broken\.jpg is not an"):
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "gone.jpg")
+    with pytest.warns(UserWarning, match=r"3 of 19 images are left out: .*broken\.jpg is not an"):
         found = calibration_images(conv_mixer(), folder, SHAPE, 100)
     assert len(found) == MIN_IMAGES
 
