@@ -43,6 +43,7 @@ def save_checkpoint(
             infinite.
         ValueError: If the layout is unknown or `path` has another ending.
         FileExistsError: If the file exists and must stay.
+        OSError: If the disk is full, or can't be written.
         ImportError: If the file needs torch, which is not installed.
 
     Example:
@@ -62,7 +63,12 @@ def save_checkpoint(
         raise ValueError(f"{path} must end in one of {', '.join(_WRITERS)}.")
     arrays = _arrays(model, _find_layout(model, layout))
     with write_atomically(path, overwrite) as place:
-        _WRITERS[path.suffix](arrays, place)
+        try:
+            _WRITERS[path.suffix](arrays, place)
+        except OSError:
+            raise
+        except Exception as error:  # safetensors and torch have their own for a full disk.
+            raise OSError(f"{path} can't be written: {error}.") from None
 
 
 def _find_layout(model: keras.Model, origin: Origin) -> Layout:

@@ -1,5 +1,6 @@
 """Checkpoints that are saved under the names of timm, of the authors and of Google."""
 
+import resource
 from pathlib import Path
 
 import keras
@@ -148,4 +149,17 @@ def test_what_cannot_be_saved_is_refused(tmp_path: Path) -> None:
     broken.get_layer("head").bias.assign([0, 1, np.nan, 2, 3])
     with pytest.raises(km.CheckpointError, match="'mlp_mixer' holds NaN or infinity: head/bias;"):
         km.save_checkpoint(broken, path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_full_disk_is_told(ending: str, tmp_path: Path):
+    """The system lets no file grow beyond a limit, as a full disk does."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"can't be written|File too large"):
+            km.save_checkpoint(build("mlp_mixer"), tmp_path / f"model{ending}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert not list(tmp_path.iterdir())
