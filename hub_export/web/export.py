@@ -17,6 +17,7 @@ from hub_export.web import page
 from hub_export.web.card import web_card
 from hub_export.web.runtime import FROM_CDN, FROM_FOLDER, copy_runtime
 from keras_mixers.atomic_files import check_writable, write_atomically
+from keras_mixers.run_files import LABELS_FILE
 
 
 def export_web(
@@ -97,7 +98,7 @@ def export_web(
             data=data,
         )
         if labels is not None:
-            (place / page.LABELS_FILE).write_text("\n".join(labels) + "\n", encoding="utf-8")
+            (place / LABELS_FILE).write_text("\n".join(labels) + "\n", encoding="utf-8")
         card = web_card(facts, quantize, file.stat().st_size / 1e6, verification)
         page.write_page(place, facts, quantize, card, FROM_CDN if runtime is None else FROM_FOLDER)
     return verification

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from markdown_it import MarkdownIt
 
 from hub_export.web.runtime import CDN, FROM_CDN, Runtime
+from keras_mixers.run_files import LABELS_FILE
 
 if TYPE_CHECKING:
     from hub_export.model_facts import ModelFacts
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 CONFIG_FILE = "config.json"
 MODEL_FILE = "model.tflite"
-LABELS_FILE = "labels.txt"
 _INDEX, _CARD = "index.html", "card.html"
 _TEMPLATES = (_INDEX, _CARD)
 

@@ -10,8 +10,8 @@ from keras_mixers.json_files import read_json
 from keras_mixers.value_checks import check_object, check_text
 
 VERSION = "2.5.3"
-CORE, UTILS = "@litertjs/core", "@litertjs/wasm-utils"
-CDN = "https://cdn.jsdelivr.net/npm/"
+_SCOPE, CORE, UTILS = "@litertjs/", "@litertjs/core", "@litertjs/wasm-utils"
+CDN = "https://cdn.jsdelivr.net/npm/@litertjs/"
 
 # Digests as browsers read them, of the files of this version; package and path in it.
 _FILES = {
@@ -49,7 +49,7 @@ class Runtime:
     """Where a page finds the runtime's files.
 
     Attributes:
-        base: Address of the folder of packages, absolute or relative to the page.
+        base: Address of the packages' folder, absolute or relative to the page.
         versioned: Whether the names of the packages' folders end in their version.
     """
 
@@ -59,7 +59,7 @@ class Runtime:
     def address(self, package: str, path: str = "") -> str:
         """Return the address of a file, or of the folder of a package."""
         version = f"@{VERSION}" if self.versioned else ""
-        return f"{self.base}{package}{version}/{path}"
+        return f"{self.base}{package.removeprefix(_SCOPE)}{version}/{path}"
 
     def import_map(self) -> dict[str, Mapping[str, str]]:
         """Return which file each module is, and its digest, as browsers read it."""

@@ -250,7 +250,7 @@ def test_names_are_text(open_page: Open, tmp_path: Path, three: Path):
         assert page.locator("b").count() == 0
 
 
-@pytest.mark.parametrize("file", ["model.tflite", "litert/@litertjs/core/dist/index.js"])
+@pytest.mark.parametrize("file", ["model.tflite", "litert/core/dist/index.js"])
 def test_damaged_files(file: str, open_page: Open, digits_folder: Path, tmp_path: Path):
     shutil.copytree(digits_folder, tmp_path / "page")
     damaged = tmp_path / "page" / file
@@ -272,9 +272,9 @@ def cdn_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def from_npm(route: Route) -> None:
     """Answer for the content delivery network, with the files that npm installed."""
-    path = urlsplit(route.request.url).path.removeprefix("/npm/").replace(f"@{VERSION}", "")
+    path = route.request.url.removeprefix(CDN).replace(f"@{VERSION}", "")
     headers = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
-    route.fulfill(path=LITERT.parents[1] / path, headers=headers)
+    route.fulfill(path=LITERT.parent / path, headers=headers)
 
 
 def test_runtime_from_the_network(

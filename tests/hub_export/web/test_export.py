@@ -64,7 +64,7 @@ def test_folder(exported: tuple[Path, Verification]):
     digest = hashlib.sha384((out / "model.tflite").read_bytes()).digest()
     assert config["model"]["integrity"] == f"sha384-{base64.b64encode(digest).decode()}"
     assert config["model"]["threads"]
-    assert config["runtime"]["wasm"] == f"{CDN}@litertjs/core@{VERSION}/wasm/"
+    assert config["runtime"]["wasm"] == f"{CDN}core@{VERSION}/wasm/"
 
 
 def test_each_address_is_a_file_or_pinned(exported: tuple[Path, Verification]):
