@@ -137,6 +137,9 @@ def kaggle(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Kaggle]:
         patch.setenv("KAGGLE_API_ENVIRONMENT", "LOCALHOST")
         patch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.LOCAL, hub.url)
         patch.setenv("KAGGLEHUB_CACHE", str(folder / "kaggle"))
+        # With each request, the client looks for the library that asks in the whole call stack, for
+        # which Python searches all modules: seconds among a test run's thousands.
+        patch.setattr("kagglehub.clients.get_user_agent", lambda: "kagglehub")
         patch.setenv("HOME", str(folder))  # The clients look for tokens there.
         patch.setenv("KAGGLE_CONFIG_DIR", str(folder))
         for name in ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY"):
