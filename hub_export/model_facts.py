@@ -1,7 +1,7 @@
 """What is known about a model, as data for its model card and its SavedModel's metadata."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import keras
@@ -148,6 +148,21 @@ def collect_facts(
             "tensorflow": tf.__version__,
         },
     )
+
+
+def complete_facts(
+    facts: ModelFacts | None, model: keras.Model, labels: Sequence[str] | None
+) -> ModelFacts:
+    """Return the facts of an export: those that are given, or what the model itself tells.
+
+    Args:
+        facts: What is known about the model.
+        model: The model.
+        labels: The class names that the export gets.
+    """
+    if facts is None:
+        return collect_facts(model, labels)
+    return replace(facts, labels=labels is not None)
 
 
 def _count_parameters(weights: Iterable[keras.Variable]) -> int:

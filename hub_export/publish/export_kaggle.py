@@ -1,12 +1,11 @@
 """Writes a folder for Kaggle Models: SavedModels, and a variation that is loaded unrun."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import keras
 
-from hub_export.model_facts import ModelFacts, collect_facts
+from hub_export.model_facts import ModelFacts, complete_facts
 from hub_export.publish.hub import CARD_FILE, HANDLES, export_hub
 from hub_export.publish.kaggle import KERAS_FRAMEWORK, write_kaggle_metadata
 from hub_export.publish.keras_files import write_keras_files
@@ -55,9 +54,7 @@ def export_kaggle(
     ...     sorted(path.name for path in Path(folder, "kaggle", "keras").iterdir())
     ['labels.txt', 'model.keras', 'model.safetensors']
     """
-    facts = (
-        collect_facts(model, labels) if facts is None else replace(facts, labels=labels is not None)
-    )
+    facts = complete_facts(facts, model, labels)
     with write_atomically(Path(out), overwrite=False) as place:
         checks = export_hub(model, place, labels, facts)
         (place / KERAS_FRAMEWORK).mkdir()

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from hub_export.archive import SAVED_MODEL_FILE, SUFFIX, write_archive
-from hub_export.model_facts import ModelFacts, collect_facts
+from hub_export.model_facts import ModelFacts, collect_facts, complete_facts
 from hub_export.publish import kaggle
 from hub_export.publish.model_card import model_card
 from hub_export.saved_model.export import write_saved_model
@@ -70,9 +70,7 @@ def export_hub(
 
     Reference: https://www.tensorflow.org/hub/common_saved_model_apis/images.
     """
-    facts = (
-        collect_facts(model, labels) if facts is None else replace(facts, labels=labels is not None)
-    )
+    facts = complete_facts(facts, model, labels)
     with write_atomically(Path(out), overwrite, marker=kaggle.MODEL_METADATA_FILE) as place:
         place.mkdir()
         verifications = {}

@@ -1,12 +1,12 @@
 """Writes a folder for the Hugging Face Hub: files that run no code, and their model card."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import keras
 
-from hub_export.model_facts import ModelFacts, collect_facts
+from hub_export.model_facts import ModelFacts, complete_facts
+from hub_export.publish.hub import CARD_FILE
 from hub_export.publish.hugging_face_card import hugging_face_card
 from hub_export.publish.keras_files import KERAS_FILES, weights_origin, write_keras_files
 from hub_export.publish.timm_network import timm_network
@@ -17,7 +17,6 @@ from hub_export.requirements import (
 )
 from keras_mixers.atomic_files import write_atomically
 
-CARD_FILE = "README.md"
 HUGGING_FACE_FILES = (CARD_FILE, *KERAS_FILES)
 _EXAMPLE = "user/name"
 
@@ -68,9 +67,7 @@ def export_hugging_face(
     )
     if labels is not None:
         require_label_per_class(model, labels)
-    facts = (
-        collect_facts(model, labels) if facts is None else replace(facts, labels=labels is not None)
-    )
+    facts = complete_facts(facts, model, labels)
     # A run's folder, too, holds a model.keras: none is replaced.
     with write_atomically(Path(out), overwrite=False) as place:
         place.mkdir()

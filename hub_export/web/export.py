@@ -7,8 +7,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from hub_export.model_facts import ModelFacts, collect_facts
-from hub_export.requirements import require_classifier, require_preprocessing_layer
+from hub_export.model_facts import ModelFacts, complete_facts
+from hub_export.requirements import require_preprocessing_layer
 from hub_export.tflite.export import export_tflite
 from hub_export.tflite.settings import InputShape, choose_input_shape
 from hub_export.verification.tflite_file import Quantize
@@ -17,6 +17,8 @@ from hub_export.web import page
 from hub_export.web.card import web_card
 from hub_export.web.runtime import FROM_CDN, FROM_FOLDER, copy_runtime
 from keras_mixers.atomic_files import check_writable, write_atomically
+from keras_mixers.labels import format_labels
+from keras_mixers.models.heads import is_classifier
 from keras_mixers.run_files import LABELS_FILE
 
 
@@ -76,10 +78,9 @@ def export_web(
     """
     out = Path(out)
     check_writable(out, overwrite, page.CONFIG_FILE)
-    require_classifier(model, "page for photos")
     shape = choose_input_shape(model, input_shape)
-    _check_input(model, shape)
-    facts = replace(facts or collect_facts(model, labels), input_shape=shape)
+    _check_model(model, shape)
+    facts = replace(complete_facts(facts, model, labels), input_shape=shape)
     with write_atomically(out, overwrite, page.CONFIG_FILE) as place:
         place.mkdir()
         if runtime is not None:
@@ -98,14 +99,16 @@ def export_web(
             data=data,
         )
         if labels is not None:
-            (place / LABELS_FILE).write_text("\n".join(labels) + "\n", encoding="utf-8")
+            (place / LABELS_FILE).write_text(format_labels(labels), encoding="utf-8")
         card = web_card(facts, quantize, file.stat().st_size / 1e6, verification)
         page.write_page(place, facts, quantize, card, FROM_CDN if runtime is None else FROM_FOLDER)
     return verification
 
 
-def _check_input(model: keras.Model, shape: InputShape) -> None:
-    """Raise ValueError unless a model takes images as the page gives them."""
+def _check_model(model: keras.Model, shape: InputShape) -> None:
+    """Raise ValueError unless a model has classes, and takes images as the page gives them."""
+    if not is_classifier(model):
+        raise ValueError(f"The model {model.name!r} has no classes for a page to show.")
     if None in shape:
         raise ValueError(f"A page's network takes images of one size; received {shape}.")
     if shape[2] not in (1, 3):

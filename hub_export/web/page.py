@@ -1,7 +1,5 @@
 """Fills in the page: its texts, its Content-Security-Policy, and what its scripts read."""
 
-import base64
-import hashlib
 import json
 from html import escape
 from importlib.resources import files
@@ -11,14 +9,15 @@ from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
 
-from hub_export.web.runtime import CDN, FROM_CDN, Runtime
+from hub_export.web.runtime import CDN, FROM_CDN, Runtime, digest
 from keras_mixers.run_files import LABELS_FILE
 
 if TYPE_CHECKING:
     from hub_export.model_facts import ModelFacts
     from hub_export.verification.tflite_file import Quantize
 
-CONFIG_FILE = "config.json"
+# Other kinds of folders have none of that name, so that a page never takes the place of one.
+CONFIG_FILE = "page.json"
 MODEL_FILE = "model.tflite"
 _INDEX, _CARD = "index.html", "card.html"
 _TEMPLATES = (_INDEX, _CARD)
@@ -63,11 +62,10 @@ def _config(
 ) -> dict[str, object]:
     """Return what the page's scripts read."""
     height, width, channels = facts.input_shape
-    digest = hashlib.sha384((out / MODEL_FILE).read_bytes()).digest()
     return {
         "model": {
             "file": MODEL_FILE,
-            "integrity": f"sha384-{base64.b64encode(digest).decode()}",
+            "integrity": digest((out / MODEL_FILE).read_bytes()),
             # With threads, LiteRT.js 2.5.3 gets the integer products of attention wrong.
             "threads": quantize != "int8",
         },
@@ -85,13 +83,12 @@ def _config(
 
 def _policy(import_map: str, runtime: Runtime) -> str:
     """Return a policy with which the browser lets the page reach nothing but what it needs."""
-    digest = base64.b64encode(hashlib.sha256(import_map.encode()).digest()).decode()
     elsewhere = f" {CDN}" if runtime is FROM_CDN else ""
     rules = {
         "default-src": "'none'",
         "base-uri": "'none'",
         "form-action": "'none'",
-        "script-src": f"'self' blob: 'wasm-unsafe-eval' 'sha256-{digest}'{elsewhere}",
+        "script-src": f"'self' blob: 'wasm-unsafe-eval' '{digest(import_map.encode())}'{elsewhere}",
         "worker-src": "blob:",
         "connect-src": f"'self'{elsewhere}",
         "img-src": "blob: data:",

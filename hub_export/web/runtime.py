@@ -11,6 +11,7 @@ from keras_mixers.value_checks import check_object, check_text
 
 VERSION = "2.5.3"
 _SCOPE, CORE, UTILS = "@litertjs/", "@litertjs/core", "@litertjs/wasm-utils"
+_KIND = "sha384"
 CDN = "https://cdn.jsdelivr.net/npm/@litertjs/"
 
 # Digests as browsers read them, of the files of this version; package and path in it.
@@ -84,7 +85,12 @@ FROM_FOLDER = Runtime("./litert/", versioned=False)
 
 def integrity(package: str, path: str) -> str:
     """Return the digest of a file of the runtime."""
-    return f"sha384-{_FILES[package, path]}"
+    return f"{_KIND}-{_FILES[package, path]}"
+
+
+def digest(content: bytes) -> str:
+    """Return the digest of a file's content, as browsers read it."""
+    return f"{_KIND}-{base64.b64encode(hashlib.new(_KIND, content).digest()).decode()}"
 
 
 def copy_runtime(source: Path, out: Path) -> None:
@@ -99,12 +105,12 @@ def copy_runtime(source: Path, out: Path) -> None:
         ValueError: If it has another version, or a file is damaged.
     """
     _check_version(source)
-    for (package, path), digest in _FILES.items():
+    for package, path in _FILES:
         found = next((place for place in _places(source, package, path) if place.is_file()), None)
         if found is None:
             raise FileNotFoundError(f"There is no file {path!r} of {package}; {_install()}.")
         content = found.read_bytes()
-        if base64.b64encode(hashlib.sha384(content).digest()).decode() != digest:
+        if digest(content) != integrity(package, path):
             raise ValueError(f"{found} is not the file of {package} {VERSION}; {_install()}.")
         target = out / FROM_FOLDER.address(package, path)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -29,7 +29,7 @@ def test_export_of_a_run(trained: Path, tmp_path: Path):
     assert result.exit_code == 0, result.output
     assert "probabilities" in result.stdout
     assert f"keras-mixers serve {out}" in result.stdout
-    config = json.loads((out / "config.json").read_text())
+    config = json.loads((out / "page.json").read_text())
     assert (config["input"]["crop"], config["input"]["interpolation"]) == (0.75, "bilinear")
     assert (out / "labels.txt").read_text().split() == list("abcde")
     assert "MIT" in (out / "card.html").read_text()
@@ -45,7 +45,7 @@ def test_a_runtime_that_is_none(trained: Path, tmp_path: Path):
 
 def test_serve(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The command opens the page, and ends quietly by Ctrl-C."""
-    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "page.json").write_text("{}")
     (tmp_path / "index.html").write_text("the page")
     opened = []
 

@@ -13,10 +13,11 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 from hub_export.web.export import export_web
 from hub_export.web.server import HOST, page_server
-from tests.helpers.trained_digits import train
+from tests.helpers.trained_digits import digits, train
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -92,6 +93,13 @@ class _Quiet(SimpleHTTPRequestHandler):
 def digits_address(digits_folder: Path) -> Iterator[str]:
     with served(digits_folder) as address:
         yield address
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Path:
+    """A picture of a digit."""
+    Image.fromarray(digits(held_out=True)[0][3, ..., 0]).save(tmp_path / "three.png")
+    return tmp_path / "three.png"
 
 
 @pytest.fixture

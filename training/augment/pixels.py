@@ -13,8 +13,10 @@ def grey(image: tf.Tensor) -> tf.Tensor:
     if image.shape[-1] == 1:
         return image
     # Whole numbers below 2**24 are exact in float32, and these sums stay below.
-    luma = tf.matmul(tf.reshape(image, (-1, 3)), tf.constant(_LUMA, shape=(3, 1)))
-    return tf.floor((tf.reshape(luma, (*image.shape[:2], 1)) + 32768.0) / 65536.0)
+    # No product of matrices, whose precision oneDNN may be told to lower.
+    channels = zip(tf.unstack(image, axis=-1), _LUMA, strict=True)
+    luma = tf.add_n([channel * weight for channel, weight in channels])
+    return tf.floor((luma + 32768.0) / 65536.0)[..., None]
 
 
 def blend(start: tf.Tensor, image: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:

@@ -82,7 +82,7 @@ async function readText(path) {
 }
 
 async function start() {
-  config = JSON.parse(await readText('config.json'));
+  config = JSON.parse(await readText('page.json'));
   labels = config.labels ? (await readText(config.labels)).split('\n') : [];
   find('accelerator').hidden = !await hasWebGpu();
   find('camera').hidden = !Camera.isPossible;

@@ -1,5 +1,5 @@
 // Loads LiteRT.js and the network, and runs it: on the processor (WebAssembly) or the graphics card
-// (WebGPU). Each file of the runtime must have the digest that config.json knows.
+// (WebGPU). Each file of the runtime must have the digest that page.json knows.
 
 /** A network that is ready to run. */
 export class Network {
@@ -40,7 +40,7 @@ export async function hasWebGpu() {
 /**
  * Loads the runtime and the network.
  *
- * @param {object} config The content of config.json.
+ * @param {object} config The content of page.json.
  * @param {'wasm'|'webgpu'} accelerator Where the network shall run.
  * @return {Promise<Network>}
  */

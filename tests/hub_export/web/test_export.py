@@ -57,7 +57,7 @@ def test_folder(exported: tuple[Path, Verification]):
     out, verification = exported
     assert verification.passed
     assert (out / "labels.txt").read_text().splitlines() == LABELS
-    config = json.loads((out / "config.json").read_text())
+    config = json.loads((out / "page.json").read_text())
     sizes = {"height": 32, "width": 32, "channels": 3}
     assert config["input"] == {**sizes, "crop": 0.9, "interpolation": "bilinear"}
     assert config["labels"] == "labels.txt"
@@ -84,8 +84,8 @@ def test_policy_allows_the_page_and_nothing_else(exported: tuple[Path, Verificat
     page = Attributes((exported[0] / "index.html").read_text())
     policy = next(a["content"] for _, a in page.found if "http-equiv" in a)
     rules = dict(rule.split(maxsplit=1) for rule in policy.split("; "))
-    digest = base64.b64encode(hashlib.sha256(page.text["script"].encode()).digest()).decode()
-    assert f"'sha256-{digest}'" in rules["script-src"]
+    digest = base64.b64encode(hashlib.sha384(page.text["script"].encode()).digest()).decode()
+    assert f"'sha384-{digest}'" in rules["script-src"]
     assert rules["connect-src"] == f"'self' {CDN}"
     assert rules["default-src"] == "'none'"
 
@@ -109,7 +109,7 @@ def test_texts_of_the_model_are_escaped(model: keras.Model, tmp_path: Path):
 def test_without_labels(model: keras.Model, tmp_path: Path):
     export_web(model, tmp_path / "page")
     assert not (tmp_path / "page" / "labels.txt").exists()
-    assert json.loads((tmp_path / "page" / "config.json").read_text())["labels"] is None
+    assert json.loads((tmp_path / "page" / "page.json").read_text())["labels"] is None
 
 
 def test_any_size(tmp_path: Path):
@@ -119,7 +119,7 @@ def test_any_size(tmp_path: Path):
     with pytest.raises(ValueError, match="images of one size"):
         export_web(model, tmp_path / "page", input_shape=(None, None, 3))
     export_web(model, tmp_path / "page", input_shape=(16, 24, 3))
-    config = json.loads((tmp_path / "page" / "config.json").read_text())
+    config = json.loads((tmp_path / "page" / "page.json").read_text())
     assert (config["input"]["height"], config["input"]["width"]) == (16, 24)
 
 
@@ -139,11 +139,12 @@ def test_other_models(options: dict, message: str, tmp_path: Path):
 
 def test_nothing_else_is_replaced(model: keras.Model, tmp_path: Path):
     (tmp_path / "page").mkdir()
-    (tmp_path / "page" / "mine.txt").write_text("mine")
+    # As of Hugging Face's models, which many folders are.
+    (tmp_path / "page" / "config.json").write_text("mine")
     for overwrite in (False, True):
         with pytest.raises(FileExistsError):
             export_web(model, tmp_path / "page", overwrite=overwrite)
-    assert [path.name for path in (tmp_path / "page").iterdir()] == ["mine.txt"]
+    assert [path.name for path in (tmp_path / "page").iterdir()] == ["config.json"]
 
 
 def test_overwrite(model: keras.Model, tmp_path: Path):

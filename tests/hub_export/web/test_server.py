@@ -17,7 +17,7 @@ def page(tmp_path: Path) -> Path:
     (tmp_path / "secret.txt").write_text("secret")
     page = tmp_path / "page"
     page.mkdir()
-    for name in ("config.json", "index.html", "main.js", "a.wasm"):
+    for name in ("page.json", "index.html", "main.js", "a.wasm"):
         (page / name).write_text(name)
     return page
 
