@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 import keras
 from keras import ops
@@ -34,5 +35,15 @@ def recompute(
         inputs: a tensor of any shape.
     """
 
-    forward = with_gradient(function, lambda upstream, x: upstream * derivative(x))
-    return forward(inputs)
+    backward = _gradient_of(derivative)
+    if keras.backend.backend() == "tensorflow":
+        # Here, because other backends come without TensorFlow.
+        from keras_mixers.gradients.tensorflow_kernels import compiled
+
+        function, backward = compiled(function), compiled(backward)
+    return with_gradient(function, backward)(inputs)
+
+
+@cache  # One function for each derivative, which is compiled once.
+def _gradient_of(derivative: Callable) -> Callable:
+    return lambda upstream, inputs: upstream * derivative(inputs)

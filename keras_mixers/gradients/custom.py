@@ -20,8 +20,25 @@ def with_gradient(function: Callable, gradient: Callable) -> Callable:
     def forward(*inputs: keras.KerasTensor) -> Any:
         def backward(*arguments: keras.KerasTensor, upstream: Any = None) -> Any:
             # torch passes the inputs too, and the gradient by name.
-            return gradient(arguments[0] if upstream is None else upstream, *inputs)
+            upstream = arguments[0] if upstream is None else upstream
+            return gradient(upstream, *_once_known(upstream, inputs))
 
         return function(*inputs), backward
 
     return forward
+
+
+def _once_known(
+    upstream: keras.KerasTensor, inputs: tuple[keras.KerasTensor, ...]
+) -> tuple[keras.KerasTensor, ...]:
+    """Return the inputs, from which TensorFlow computes nothing before it knows `upstream`.
+
+    It would begin with what depends on the inputs alone in the forward pass, and keep the results
+    of all layers at once.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return inputs
+    # Here, because other backends come without TensorFlow.
+    from keras_mixers.gradients.tensorflow_kernels import after
+
+    return after(upstream, inputs)

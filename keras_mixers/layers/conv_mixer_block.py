@@ -1,4 +1,4 @@
-from typing import Any, Literal
+from typing import Any
 
 import keras
 
@@ -11,25 +11,7 @@ from keras_mixers.layers.activations import (
 )
 from keras_mixers.layers.convolutions import DepthwiseConv, PointwiseConv
 from keras_mixers.layers.initializers import fan_in_uniform
-from keras_mixers.layers.layer_norm import TORCH_EPSILON, LayerNorm
-
-# PyTorch's defaults, which the authors trained with; Keras's are 1e-3 and 0.99.
-BATCH_NORM = {"epsilon": 1e-5, "momentum": 0.9}
-
-Normalization = Literal["batch", "layer"]
-
-
-def make_normalization(kind: Normalization, name: str, **options: Any) -> keras.layers.Layer:
-    """Return ConvMixer's normalisation: of channels over a batch, or of each position.
-
-    Raises:
-        ValueError: If the kind is neither "batch" nor "layer".
-    """
-    if kind not in ("batch", "layer"):
-        raise ValueError(f"normalization must be 'batch' or 'layer'; received {kind!r}.")
-    if kind == "layer":
-        return LayerNorm(TORCH_EPSILON, name=name, **options)
-    return keras.layers.BatchNormalization(name=name, **BATCH_NORM, **options)
+from keras_mixers.layers.normalization import Normalization, make_normalization, normalize
 
 
 @keras.saving.register_keras_serializable(package="keras_mixers")
@@ -104,11 +86,11 @@ class ConvMixerBlock(keras.layers.Layer):
 
     def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
         x = activate(self.activation, self.depthwise(inputs, training=training), training)
-        x = self.depthwise_norm(x, training=training)
+        x = normalize(self.depthwise_norm, x, training)
         if self.residual:
             x = inputs + x
         x = activate(self.activation, self.pointwise(x, training=training), training)
-        return self.pointwise_norm(x, training=training)
+        return normalize(self.pointwise_norm, x, training)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape

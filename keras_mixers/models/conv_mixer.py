@@ -9,12 +9,9 @@ from keras_mixers.catalogue.conv_mixer import PREPROCESSING
 from keras_mixers.catalogue.source import Source
 from keras_mixers.catalogue.variant import Argument
 from keras_mixers.layers.activations import Activation, get_activation
-from keras_mixers.layers.conv_mixer_block import (
-    ConvMixerBlock,
-    Normalization,
-    make_normalization,
-)
+from keras_mixers.layers.conv_mixer_block import ConvMixerBlock
 from keras_mixers.layers.initializers import fan_in_uniform
+from keras_mixers.layers.normalization import Normalization, make_normalization
 from keras_mixers.layers.patch_embed import PatchEmbed
 from keras_mixers.models import common
 from keras_mixers.weights.by_name import find_named_weights

@@ -98,7 +98,7 @@ def _convolve(
     """Convolve, and normalise the result."""
     import keras
 
-    from keras_mixers.layers.conv_mixer_block import BATCH_NORM
+    from keras_mixers.layers.normalization import BATCH_NORM
 
     x = keras.layers.Conv2D(
         channels,

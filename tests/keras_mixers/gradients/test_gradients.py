@@ -22,12 +22,15 @@ from tests.keras_mixers.layers.layer_case import PROPERTY
 SIZES = st.integers(1, 9)
 # Of the derivative of an activation: a polynomial, and an exponential that has about as many.
 ACTIVATION = 32
+# By how much the derivative of GELU's tanh form enlarges an error of tanh: x times the slope of
+# tanh's argument, where tanh comes to be 1.
+TANH = 16
 
 
-def check(pair: Pair, arrays: list[np.ndarray], roundings: int) -> None:
+def check(pair: Pair, arrays: list[np.ndarray], roundings: int, gain: float = 1.0) -> None:
     found, expected = (gradients(function, arrays) for function in pair[:2])
-    np.testing.assert_array_equal(found[0], expected[0])  # The values are the operation's own.
-    assert_all_close(found[1:], expected[1:], roundings)
+    assert_all_close(found[:1], expected[:1], roundings)
+    assert_all_close(found[1:], expected[1:], roundings, gain)
 
 
 def roundings_of_depthwise(batch: int, height: int, width: int, kernel_size: int) -> int:
@@ -55,7 +58,7 @@ def test_pointwise(batch, height, width, channels, filters):
 @pytest.mark.parametrize("name", ["gelu", "gelu_tanh"])
 def test_activations(name):
     arrays = [np.linspace(-12, 12, 1001, dtype="float32")]
-    check(PAIRS[name], arrays, ACTIVATION)
+    check(PAIRS[name], arrays, ACTIVATION, TANH if name == "gelu_tanh" else 1.0)
 
 
 @pytest.mark.parametrize("name", PAIRS)
