@@ -7,7 +7,7 @@ from functools import cache
 import keras
 from keras import ops
 
-from keras_mixers.gradients.custom import with_gradient
+from keras_mixers.gradients.custom import compiled, with_gradient
 
 
 def gelu_derivative(x: keras.KerasTensor) -> keras.KerasTensor:
@@ -35,13 +35,7 @@ def recompute(
         inputs: a tensor of any shape.
     """
 
-    backward = _gradient_of(derivative)
-    if keras.backend.backend() == "tensorflow":
-        # Here, because other backends come without TensorFlow.
-        from keras_mixers.gradients.tensorflow_kernels import compiled
-
-        function, backward = compiled(function), compiled(backward)
-    return with_gradient(function, backward)(inputs)
+    return with_gradient(compiled(function), compiled(_gradient_of(derivative)))(inputs)
 
 
 @cache  # One function for each derivative, which is compiled once.

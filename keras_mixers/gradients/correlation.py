@@ -1,8 +1,12 @@
 """The correlation of maps at small distances, by discrete Fourier transforms as matrix products."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 from keras import ops
+
+from keras_mixers.gradients.custom import compiled
 
 
 def correlation_pays(height: int | None, width: int | None, kernel_size: int) -> bool:
@@ -44,20 +48,15 @@ def correlate(
     compute_dtype = dtype if dtype == "float64" else "float32"
     _, height, width, _ = maps.shape
     sizes = (height + kernel_size // 2, width + kernel_size // 2)
-    real, imaginary = _spectrum(ops.cast(maps, compute_dtype), sizes)
-    other_real, other_imaginary = _spectrum(ops.cast(others, compute_dtype), sizes)
-    spectrum = (
-        ops.sum(real * other_real + imaginary * other_imaginary, axis=0),
-        ops.sum(imaginary * other_real - real * other_imaginary, axis=0),
-    )
+    transforms = (_transform(ops.cast(x, compute_dtype), sizes) for x in (maps, others))
+    spectrum = [ops.sum(part, axis=0) for part in compiled(_product)(*transforms)]
     return ops.cast(_at_distances(spectrum, sizes, kernel_size), dtype)
 
 
-def _spectrum(
-    maps: keras.KerasTensor, sizes: tuple[int, int]
-) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Return real and imaginary parts (B, rows // 2 + 1, columns, C) of a transform of maps.
+def _transform(maps: keras.KerasTensor, sizes: tuple[int, int]) -> keras.KerasTensor:
+    """Return a transform of maps in four parts, (B, 2, rows // 2 + 1, 2, columns, C).
 
+    Waves over rows are real or imaginary, the first 2, and so are those over columns, the second.
     Half of the rows' frequencies suffices, because the other half is its conjugate.
     """
     _, height, width, channels = maps.shape
@@ -67,12 +66,24 @@ def _spectrum(
     over_columns = _waves(np.arange(columns), np.arange(width), columns)
     x = ops.matmul(_both_parts(over_rows, maps), ops.reshape(maps, (-1, height, width * channels)))
     x = ops.matmul(_both_parts(over_columns, maps), ops.reshape(x, (-1, width, channels)))
-    x = ops.reshape(x, (-1, 2, half, 2, columns, channels))
-    return x[:, 0, :, 0] - x[:, 1, :, 1], x[:, 0, :, 1] + x[:, 1, :, 0]
+    return ops.reshape(x, (-1, 2, half, 2, columns, channels))
+
+
+def _product(
+    transform: keras.KerasTensor, other: keras.KerasTensor
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Return real and imaginary part of one spectrum times the other's conjugate."""
+    (real, imaginary), (other_real, other_imaginary) = (
+        (x[:, 0, :, 0] - x[:, 1, :, 1], x[:, 0, :, 1] + x[:, 1, :, 0]) for x in (transform, other)
+    )
+    return (
+        real * other_real + imaginary * other_imaginary,
+        imaginary * other_real - real * other_imaginary,
+    )
 
 
 def _at_distances(
-    spectrum: tuple[keras.KerasTensor, keras.KerasTensor], sizes: tuple[int, int], kernel_size: int
+    spectrum: Sequence[keras.KerasTensor], sizes: tuple[int, int], kernel_size: int
 ) -> keras.KerasTensor:
     """Return the inverse transform (k, k, C) at distances of up to k // 2."""
     real, imaginary = spectrum

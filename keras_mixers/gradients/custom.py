@@ -28,6 +28,20 @@ def with_gradient(function: Callable, gradient: Callable) -> Callable:
     return forward
 
 
+def compiled(function: Callable) -> Callable:
+    """Return a function of tensors, which TensorFlow computes in one pass through memory.
+
+    Args:
+        function: of single numbers; it is compiled once, for each shape.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return function
+    # Here, because other backends come without TensorFlow.
+    from keras_mixers.gradients import tensorflow_kernels
+
+    return tensorflow_kernels.compiled(function)
+
+
 def _once_known(
     upstream: keras.KerasTensor, inputs: tuple[keras.KerasTensor, ...]
 ) -> tuple[keras.KerasTensor, ...]:
