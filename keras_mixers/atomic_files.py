@@ -167,12 +167,20 @@ def _acquire(lock: FileLock, folder: Path, on_wait: Callable[[], None] | None) -
             if names and _LOCK not in names:
                 raise FileExistsError(0, f"the folder {folder.name!r} in it is not of this program")
             try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                if on_wait is None:
-                    raise
-                on_wait()
-                lock.acquire()
+                _wait_for(lock, on_wait)
+            except FileExistsError as error:  # filelock's word for a folder that went meanwhile.
+                raise FileNotFoundError(error.errno, error.strerror) from error
+
+
+def _wait_for(lock: FileLock, on_wait: Callable[[], None] | None) -> None:
+    """Take a lock, at once if there is nothing to call before one waits for it."""
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        if on_wait is None:
+            raise
+        on_wait()
+        lock.acquire()
 
 
 def _clear(folder: Path) -> None:

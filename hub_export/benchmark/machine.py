@@ -6,6 +6,8 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
+_VARIABLES = ("TF_", "ONEDNN_", "XLA_", "ATEN_", "MKL_", "TORCHINDUCTOR_")
+
 
 def available_threads() -> int:
     """Return how many cores this process may use.
@@ -26,9 +28,9 @@ def describe_machine(threads: int, packages: Sequence[str]) -> dict[str, object]
     return {
         "cpu": cpu,
         "instructions": [flag for flag in flags if flag.startswith(("avx", "amx"))],
-        # TensorFlow's and oneDNN's own variables, which may keep instructions from being used.
+        # What may keep TensorFlow, oneDNN, XLA or torch from using them.
         "variables": {
-            name: text for name, text in os.environ.items() if name.startswith(("TF_", "ONEDNN_"))
+            name: text for name, text in os.environ.items() if name.startswith(_VARIABLES)
         },
         "cores": os.cpu_count(),
         "threads": threads,

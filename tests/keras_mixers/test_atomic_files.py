@@ -1,3 +1,4 @@
+import errno
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -5,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from keras_mixers.atomic_files import check_writable, swap_into_place, write_atomically
 
@@ -160,6 +162,24 @@ def test_writers_one_after_the_other(tmp_path):
     assert target.read_text() == "80"
     assert waited
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_folder_that_goes_while_it_is_locked_is_made_again(tmp_path, monkeypatch):
+    """filelock makes the folder too, and fails if another process removes it at that moment."""
+    acquire, calls = FileLock.acquire, []
+
+    def find_it_gone(self, *arguments, **options):
+        calls.append(self)
+        if len(calls) == 1:
+            Path(self.lock_file).parent.rmdir()
+            raise FileExistsError(errno.EEXIST, "File exists")
+        return acquire(self, *arguments, **options)
+
+    monkeypatch.setattr(FileLock, "acquire", find_it_gone)
+    with write_atomically(tmp_path / "file", False) as place:
+        place.write_text("whole")
+    assert (tmp_path / "file").read_text() == "whole"
+    assert len(calls) == 2
 
 
 def test_a_folder_of_the_users_is_left_alone(tmp_path):
