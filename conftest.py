@@ -64,6 +64,14 @@ def _frozen_garbage() -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _no_kernels_of_other_files() -> None:
+    import keras
+
+    # Drops them; what a fixture of the file draws then differs from what its tests draw from 0.
+    keras.utils.set_random_seed(1)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("bfloat16") and crashes_in_bfloat16():
         pytest.skip("oneDNN may not use this machine's AVX-512, and TensorFlow does not know it")
@@ -92,11 +100,25 @@ pytest_collect_file = Sybil(
 @pytest.fixture(autouse=True)
 def _fresh_keras() -> Iterator[None]:
     import keras
+    from tensorflow.python import pywrap_tfe
 
-    keras.utils.set_random_seed(0)
+    # With every seed, TensorFlow drops the kernels of all eager operations, since those of
+    # `tf.random.uniform` and its like hold their state; making them again for each test took a
+    # quarter of the tests' time. Tests that run such operations ask for `fresh_kernels`.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pywrap_tfe, "TFE_ContextClearCaches", lambda _: None)
+        keras.utils.set_random_seed(0)
     yield
     keras.config.set_image_data_format("channels_last")
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def fresh_kernels(_fresh_keras: None) -> None:
+    """Begin as a new process does with random operations that have a state and run eagerly."""
+    import keras
+
+    keras.utils.set_random_seed(0)
 
 
 @pytest.fixture(scope="session", autouse=True)

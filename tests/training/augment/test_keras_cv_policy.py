@@ -15,6 +15,8 @@ from training.augment.keras_cv_policy import KerasCVPolicy
 from training.data import train_batches
 from training.data.random_access import ArraySplit
 
+pytestmark = pytest.mark.usefixtures("fresh_kernels")  # keras-cv draws with `tf.random.uniform`.
+
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIZE = (24, 32)
 EVERYTHING = Augmentation(policy="keras_cv", rand_layers=1, mixup=0.8, cutmix=1.0, erase=0.5)
