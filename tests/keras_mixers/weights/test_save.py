@@ -1,6 +1,7 @@
 """Checkpoints that are saved under the names of timm, of the authors and of Google."""
 
 import resource
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -48,6 +49,17 @@ def assert_same_arrays(found: dict[str, np.ndarray], expected: dict[str, np.ndar
         np.testing.assert_array_equal(found[name], expected[name], strict=True, err_msg=name)
 
 
+_model_for_files = cache(build)
+
+
+def blank(name: str) -> keras.Model:
+    """Return the same model for all files of a network, each time without a number in it."""
+    model = _model_for_files(name)
+    for weight in model.weights:
+        weight.assign(keras.ops.full_like(weight, np.nan))
+    return model
+
+
 @pytest.mark.parametrize("checkpoint", GOLDEN)
 def test_what_the_reference_wrote_is_written_again(checkpoint: str, tmp_path: Path) -> None:
     expected = read_checkpoint(DATA / checkpoint)
@@ -76,7 +88,8 @@ def test_a_saved_file_loads_with_the_same_bits(
     name: str, layout: str, ending: str, tmp_path: Path
 ) -> None:
     km.save_checkpoint(network(name), tmp_path / f"saved{ending}", layout)
-    loaded = build(name, weights=tmp_path / f"saved{ending}")
+    loaded = blank(name)
+    km.load_checkpoint(loaded, tmp_path / f"saved{ending}")
     for weight, other in zip(network(name).weights, loaded.weights, strict=True):
         np.testing.assert_array_equal(weight, other, err_msg=weight.path)
 
