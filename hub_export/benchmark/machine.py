@@ -6,7 +6,7 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
-_VARIABLES = ("TF_", "ONEDNN_", "XLA_", "ATEN_", "MKL_", "TORCHINDUCTOR_")
+_VARIABLES = ("TF_ENABLE_", "TF_XLA_", "ONEDNN_", "XLA_", "ATEN_", "MKL_", "TORCHINDUCTOR_")
 
 
 def available_threads() -> int:
