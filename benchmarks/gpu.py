@@ -101,9 +101,10 @@ def main(
     """Compare inference and a training step with timm, both in bfloat16 and compiled."""
     check_request(models, out, overwrite)
     try:
+        machine = describe_machine(available_threads(), PACKAGES)
         results = [compare(name, rounds, batch, device) for name in models]
-    # What torch and JAX raise without a GPU is a RuntimeError, too.
-    except (ValueError, RuntimeError, BrokenProcessPool) as error:
+    # JAX raises a RuntimeError without a GPU; a package that isn't there is an ImportError.
+    except (ImportError, ValueError, RuntimeError, BrokenProcessPool) as error:
         stop(str(error).splitlines()[0], 1)
     report = {
         result.name: {
@@ -113,7 +114,6 @@ def main(
         }
         for result in results
     }
-    machine = describe_machine(available_threads(), PACKAGES)
     content = {"machine": machine, "batch": batch, "models": report}
     write_results_file(out, "benchmarks.gpu", content)
     Console(width=120).print(table(results, batch))

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.training_sides import RATE, WEIGHT_DECAY
 from tests.helpers.timm_variants import VARIANTS, random_images
 
 INFERENCE, STEP = "inference", "training step"
-RATE, WEIGHT_DECAY = 1e-5, 0.05
 _modes: dict[str, Callable[[], object]] = {}
 
 

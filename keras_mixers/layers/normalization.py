@@ -37,16 +37,23 @@ def normalize(
         inputs: (B, H, W, C).
         training: the `training` argument of the call.
     """
-    if not (isinstance(norm, keras.layers.BatchNormalization) and gradients_pay(training)):
-        return norm(inputs, training=training)
-    wide = keras.backend.result_type(inputs.dtype, "float32")
-    if wide != "float32" or not norm.trainable or norm.synchronized:
+    if not (gradients_pay(training) and _has_kernel(norm, inputs)):
         return norm(inputs, training=training)
     # Here, because other backends come without TensorFlow.
     from keras_mixers.gradients.tensorflow_kernels import batch_norm
 
-    gamma, beta = (ops.cast(weight, wide) for weight in (norm.gamma, norm.beta))
-    outputs, mean, variance = batch_norm(ops.cast(inputs, wide), gamma, beta, norm.epsilon)
+    x, gamma, beta = (ops.cast(tensor, "float32") for tensor in (inputs, norm.gamma, norm.beta))
+    outputs, mean, variance = batch_norm(x, gamma, beta, norm.epsilon)
     for moving, of_batch in ((norm.moving_mean, mean), (norm.moving_variance, variance)):
         moving.assign(moving * norm.momentum + of_batch * (1.0 - norm.momentum))
     return ops.cast(outputs, norm.compute_dtype)
+
+
+def _has_kernel(norm: keras.layers.Layer, inputs: keras.KerasTensor) -> bool:
+    """Return whether a layer takes statistics from this batch alone, and in float32."""
+    return (
+        isinstance(norm, keras.layers.BatchNormalization)
+        and norm.trainable
+        and not norm.synchronized
+        and keras.backend.result_type(inputs.dtype, "float32") == "float32"
+    )

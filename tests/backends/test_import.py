@@ -6,11 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
-from tests.helpers.tiny_models import BUILDERS, SHAPE
+from tests.helpers.tiny_models import BUILDERS, SHAPE, build
 
 PROGRAM = """
 import json, sys
@@ -31,12 +30,6 @@ for file in folder.glob("*.keras"):
 """
 
 
-def one_block(name: str) -> keras.Model:
-    """Return a small model of a family: a second block has no other layers."""
-    function, width = BUILDERS[name].func, BUILDERS[name].args[0]
-    return function(width, 1, **BUILDERS[name].keywords, input_shape=SHAPE, classes=5)
-
-
 def run(backend: str, program: str, *arguments: Path) -> tuple[list[str], list[str]]:
     """Return the packages that keras_mixers added to Keras's, and all modules."""
     done = subprocess.run(
@@ -53,7 +46,7 @@ def run(backend: str, program: str, *arguments: Path) -> tuple[list[str], list[s
 def test_adds_no_package_and_loads_saved_models_with_the_same_bits(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, *SHAPE), "uint8")
     np.save(tmp_path / "images.npy", images)
-    models = {name: one_block(name) for name in BUILDERS}
+    models = {name: build(name) for name in BUILDERS}
     for name, model in models.items():
         model.save(tmp_path / f"{name}.keras")
     packages, _ = run("tensorflow", PROGRAM + LOAD, tmp_path)
